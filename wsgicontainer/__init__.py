@@ -1,0 +1,1 @@
+"""wsgicontainer: one server for WSGI applications, in development and on the internet."""

@@ -1,0 +1,78 @@
+"""The values that cross the seams: a request, the head of a response, one line's worth of access log.
+
+Not frozen: each is made once per request by its one owner, and attrs' frozen classes cost 60 ns a field there.
+Text is latin-1 `str` with one character per octet, as PEP 3333 wants it ("bytes-as-unicode").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import define
+
+Fields = list[tuple[str, str]]
+"""Field lines of a response: (name, value) pairs in the order of sending."""
+
+
+@define(slots=True)
+class Request:
+    """The head of one request, checked (RFC 9112 section 3 and 5)."""
+
+    method: str
+    """As sent, case-sensitive: `"GET"`."""
+    target: str
+    """As sent: `"/a%20b?c=d"`, `"http://host/a"`, `"*"`."""
+    path: str
+    """Percent-decoded path, one character per octet: `"/a b"`."""
+    query: str
+    """What follows the first `?`, as sent."""
+    protocol: str
+    """`"HTTP/1.1"`, `"HTTP/1.0"` or `"HTTP/2"`."""
+    fields: dict[str, str]
+    """Field lines under their CGI names: `HTTP_HOST`, `CONTENT_TYPE`, `CONTENT_LENGTH`."""
+
+
+@define(slots=True)
+class ResponseHead:
+    """The head of one response, checked and ready for the wire."""
+
+    code: int
+    """Status code, 200–599."""
+    status: str
+    """`"200 OK"`"""
+    fields: Fields
+    """What the application gave."""
+    block: str
+    """Status line and field lines as HTTP/1.1 text, without framing fields and without the last empty line."""
+    length: int | None
+    """The application's Content-Length in octets; None if it gave none."""
+    close: bool
+    """True if the application asked for `Connection: close`."""
+
+
+@define(slots=True)
+class AccessEntry:
+    """All that a line of the access log may show, of one request."""
+
+    at: float
+    """When the request's head was complete: seconds since the epoch."""
+    peer: str
+    """The client's address without port: `"127.0.0.1"`, `""` for a unix socket."""
+    request_line: str
+    """`"GET /a?b HTTP/1.1"`; for what could not be parsed: the first line as it came, cut at 8,190 characters."""
+    method: str
+    target: str
+    protocol: str
+    code: int
+    """Status code; 499 if the client left before there was one."""
+    sent: int
+    """Octets of content sent."""
+    duration: float
+    """Seconds from the request's head to the end of the reply."""
+    queued: float
+    """Seconds that it waited for an application thread."""
+    fields: dict[str, str]
+    """The request's field lines under their CGI names."""
+    reply: Sequence[tuple[str, str]]
+    """The response's field lines as the application gave them."""
+    request_id: str

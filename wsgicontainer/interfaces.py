@@ -23,8 +23,74 @@ class IJob(Interface):
 class IApplicationThreads(Interface):
     """The threads that run the application, and the bounded queue before them."""
 
-    def submit(job: IJob) -> None:
-        """Queue a job and see to it that a thread will take it. Runs in: any."""
+    def submit(job: IJob) -> bool:
+        """Queue a job and see to it that a thread will take it; False if the queue is full. Runs in: any."""
+
+
+class IWire(Interface):
+    """The bytes of one connection. Runs in: whoever owns the connection, unless said otherwise."""
+
+    drained: bool = Attribute("True if there is nothing to receive before the next event; its owner may clear it.")
+    secure: bool = Attribute("True on TLS.")
+    peer: tuple[str, str] = Attribute("The peer's address and port; ('', '') for unix sockets.")
+    local: tuple[str, str] = Attribute("Our address and port; ('', '') for unix sockets.")
+    progress: int = Attribute("Octets sent so far: tells a slow peer from one that takes nothing.")
+
+    def noticed(event: int) -> bool:
+        """Tell whether an event of the set needs the owner's eye. Runs in: the holder of the lead."""
+
+    def receive() -> bytes | None:
+        """Return what has arrived, None if there is nothing, b"" at the end."""
+
+    def gone() -> bool:
+        """Tell whether the peer has left."""
+
+    def look_again() -> None:
+        """Have the connection rung once more soon, so that others get their turn first."""
+
+    def send(data: bytes) -> None:
+        """Send; keep what can't go yet. Raises PeerGone."""
+
+    def send_file(descriptor: int, offset: int, count: int) -> None:
+        """Send a piece of a regular file after what is kept; takes over the descriptor. Raises PeerGone."""
+
+    def wait_for_room() -> None:
+        """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
+
+    def flush() -> bool:
+        """Send what is kept as far as possible; True if nothing is left. Raises PeerGone."""
+
+    def end_output() -> bool:
+        """Tell the peer that nothing more will come, and go on receiving. False: only `close` can tell it."""
+
+    def cut() -> None:
+        """Wake the owner with an end of the connection. Runs in: any."""
+
+    def close(reset: bool = False) -> bool:
+        """Close, with a RST if the peer must see that the reply is broken. False: not closed yet, the end will be rung."""
+
+
+class IOwnership(Interface):
+    """The right to touch one connection. Runs in: any."""
+
+    def claim() -> bool:
+        """Become the owner, or leave word for the present one."""
+
+    def seize() -> bool:
+        """Become the owner if nobody is, without leaving word."""
+
+    def release() -> bool:
+        """Let go. True if word was left and the caller owns it again."""
+
+
+class IRoll(Interface):
+    """The roll of open connections."""
+
+    def enter(connection: object) -> None:
+        """Add a connection. Runs in: reactor thread."""
+
+    def strike(connection: object) -> None:
+        """Take a closed connection off. Runs in: any."""
 
 
 class IResponder(Interface):
@@ -67,6 +133,9 @@ class IExchange(Interface):
 
         Takes over `descriptor` (an open file descriptor of the caller's, e.g. from os.dup) and closes it. Raises PeerGone.
         """
+
+    def error(status: str, fields: Fields | None = None) -> None:
+        """Reply with a status and a line of text that says it. Raises PeerGone."""
 
     def fail(reason: str) -> None:
         """Answer 500 if nothing was sent yet, otherwise cut so that the reply is visibly broken."""

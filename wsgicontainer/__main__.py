@@ -1,0 +1,70 @@
+"""The door of `python -m wsgicontainer …` and of the command `wsgicontainer`: both are `twist wsgicontainer …`.
+
+Only our plugin is loaded, so that nobody else's broken one gets in the way, and the log is text unless asked otherwise.
+twist's own options may stand anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from twisted.application.service import IServiceMaker
+from twisted.application.twist._options import TwistOptions
+from twisted.application.twist._twist import Twist
+from twisted.python import usage
+
+from wsgicontainer.options import TWIST_OPTIONS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; `argv` begins with the program's name."""
+    working = os.getcwd()
+    if working not in sys.path and "" not in sys.path:
+        sys.path.insert(0, working)
+    _OurTwist.main(twist_words(sys.argv if argv is None else argv))
+
+
+def twist_words(argv: Sequence[str]) -> list[str]:
+    """Turn our command line into twist's: its options first, then our name, then ours."""
+    twists = ["--log-format=text"]
+    ours = []
+    rest = iter(argv[1:])
+    for word in rest:
+        name, equals, _ = word.removeprefix("--").partition("=")
+        if word.startswith("--") and name in TWIST_OPTIONS:
+            twists += [word] if equals else [word, *(value for value, _ in zip(rest, range(1), strict=False))]
+        else:
+            ours.append(word)
+            ours.extend(rest if word == "--" else ())
+    return [argv[0], *twists, "wsgicontainer", *ours]
+
+
+class _OurTwistOptions(TwistOptions):
+    """twist's options with one plugin."""
+
+    @property
+    def plugins(self) -> Mapping[str, IServiceMaker]:
+        from twisted.plugins.wsgicontainer_plugin import wsgicontainer
+
+        return {wsgicontainer.tapname: wsgicontainer}
+
+
+class _OurTwist(Twist):
+    """twist, with one plugin, and with one sentence for a usage error."""
+
+    @staticmethod
+    def options(argv: Sequence[str]) -> TwistOptions:
+        """Parse the command line."""
+        options = _OurTwistOptions()
+        try:
+            options.parseOptions(argv[1:])
+        except usage.UsageError as error:
+            sys.stderr.write(f"wsgicontainer: {error}\n")
+            raise SystemExit(2) from None
+        return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
+
+    signals · pid-file · access-log · threads · timers · web      start in this order, stop in the opposite one
+
+Runs in: reactor thread, before the reactor runs.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.ownership import Ownership
+from wsgicontainer.connections.roll import Roll
+from wsgicontainer.connections.taking import Taking
+from wsgicontainer.endpoints import endpoint_for
+from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.http.h1 import Connection
+from wsgicontainer.http.head import HeadLimits, HeadParser
+from wsgicontainer.http.responses import ResponseHeads
+from wsgicontainer.http.routing import Routes
+from wsgicontainer.http.site import Clocks, ContentLimits, Site
+from wsgicontainer.interfaces import IExchange, IResponder
+from wsgicontainer.process.leaving import leave_within
+from wsgicontainer.process.pidfile import PidFile
+from wsgicontainer.process.signals import SignalHandlers
+from wsgicontainer.serving import Listener, OrderedService, WebService
+from wsgicontainer.settings import Settings
+from wsgicontainer.static.mount import StaticMount
+from wsgicontainer.telemetry.accesslog import AccessLog
+from wsgicontainer.threads import ApplicationThreads
+from wsgicontainer.timers.repeating import RepeatingTasks, Timer
+from wsgicontainer.wsgi.application import WSGIApplication
+from wsgicontainer.wsgi.errors import ErrorsStream
+from wsgicontainer.wsgi.loading import load, make_importable
+
+_log = Logger()
+LOG_FLUSH = 0.5
+"""Seconds between batches of access-log lines."""
+LAST_WORD = 0.75
+"""Seconds that the interpreter has to end by itself once everything has stopped."""
+
+
+def makeService(settings: Settings, reactor: Any) -> MultiService:  # noqa: N802 (Twisted's name)
+    """Return the server, ready to start: a MultiService with named children.
+
+    Imports the application and opens nothing. Raises ConfigurationError, LoadError (the application did not import).
+    """
+    _enter(settings)
+    container = OrderedService()
+    nest = _nest(settings)
+    threads = ApplicationThreads(reactor, nest, least=settings.min_threads, most=settings.threads,
+                                 longest_queue=settings.max_queue)
+    log = _access_log(settings, reactor)
+    roll, web = _web(settings, reactor, nest, threads, log)
+    children: list[Service] = [SignalHandlers(reactor, _signals(reactor, web, log))]
+    if settings.pid_file is not None:
+        children.append(PidFile(settings.pid_file))
+    if log is not None:
+        children.append(_AccessLogService(log, reactor))
+    children.append(_ThreadsService(threads, reactor, nest))
+    if settings.timers:
+        children.append(RepeatingTasks(_timers(settings), threads, reactor))
+    children.append(web)
+    for child in children:
+        child.setServiceParent(container)
+    return container
+
+
+def check(settings: Settings) -> None:
+    """Do everything that makeService does, but start nothing: for --check-config. Raises ConfigurationError."""
+    from twisted.internet.testing import MemoryReactorClock
+
+    _enter(settings)
+    _routes(settings)
+    _timers(settings)
+    for port in settings.ports:
+        endpoint_for(MemoryReactorClock(), port, settings.backlog)
+
+
+# The parts
+
+
+def _enter(settings: Settings) -> None:
+    """Make the working directory and the environment what the application will find."""
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise ConfigurationError(
+                f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
+            ) from None
+    os.environ.update(dict(settings.env))
+    make_importable(os.getcwd(), sys.path)
+
+
+def _nest(settings: Settings) -> Nest | None:
+    """Return the nested set of connections, or None where connections stay on Twisted's transports."""
+    possible = hasattr(select, "epoll") and hasattr(os, "eventfd")
+    if settings.transport == "nested" and not possible:
+        raise ConfigurationError("--transport nested needs Linux's epoll; leave it out or write --transport twisted")
+    return Nest() if possible and settings.transport != "twisted" else None
+
+
+def _access_log(settings: Settings, reactor: Any) -> AccessLog | None:
+    if settings.access_log is None:
+        return None
+    return AccessLog(settings.access_log, settings.access_log_format, reactor.callFromThread)
+
+
+def _web(settings: Settings, reactor: Any, nest: Nest | None, threads: ApplicationThreads,
+         log: AccessLog | None) -> tuple[Roll, WebService]:
+    """Return the roll of connections and the service that listens for them."""
+    web: WebService
+    roll = Roll(settings.max_connections, crowded=lambda: web.pause(),
+                relieved=lambda: reactor.callFromThread(web.resume))
+    site = _site(settings, threads, roll, log)
+    factory = Taking(lambda wire: Connection(site, wire), nest, reactor, budget=settings.output_buffer,
+                     patience=settings.send_timeout)
+    listeners = [Listener(port, endpoint_for(reactor, port, settings.backlog)) for port in settings.ports]
+    web = WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)
+    return roll, web
+
+
+def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
+    limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
+    return Site(
+        parser=HeadParser(limits),
+        responses=ResponseHeads("wsgicontainer"),
+        routes=_routes(settings),
+        threads=threads,
+        roll=roll,
+        new_ownership=Ownership,
+        clocks=Clocks(header=settings.header_timeout, body=settings.body_timeout, keep_alive=settings.keep_alive,
+                      send=settings.send_timeout, queue=settings.queue_timeout),
+        limits=ContentLimits(most=settings.limit_request_body, in_memory=settings.body_buffer,
+                             head=65536),
+        template={"SERVER_SOFTWARE": "wsgicontainer"},
+        access_log=log,
+    )
+
+
+def _routes(settings: Settings) -> Routes:
+    """Load every application, look at every folder."""
+    mounts: list[tuple[str, IResponder]] = []
+    errors = ErrorsStream()
+    for static in settings.statics:
+        mounts.append((static.prefix, StaticMount(static.directory, static.index, static.max_age)))
+    for mount in settings.mounts:
+        mounts.append((mount.prefix, WSGIApplication(load(mount.app, "--mount"), errors)))
+    fallback: IResponder = _Fixed("404 Not Found")
+    if settings.wsgi is not None:
+        fallback = WSGIApplication(load(settings.wsgi, "--wsgi"), errors)
+    return Routes(mounts, fallback, _Fixed("200 OK", [("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")]))
+
+
+def _timers(settings: Settings) -> list[Timer]:
+    return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
+
+
+def _signals(reactor: Any, web: WebService, log: AccessLog | None) -> dict[signal.Signals, Callable[[], object]]:
+    """TERM drains; INT and QUIT, or any second one, end at once; USR1 and HUP reopen the log."""
+    asked: list[bool] = []
+
+    def stop(hurry: bool) -> None:
+        if hurry or asked:
+            web.hurry()
+        if not asked:
+            asked.append(True)
+            reactor.stop()
+
+    def reopen() -> None:
+        if log is not None:
+            log.reopen()
+
+    return {
+        signal.SIGTERM: lambda: stop(False),
+        signal.SIGINT: lambda: stop(True),
+        signal.SIGQUIT: lambda: stop(True),
+        signal.SIGUSR1: reopen,
+        signal.SIGHUP: reopen,
+    }
+
+
+@implementer(IResponder)
+class _Fixed:
+    """The same answer to everything."""
+
+    def __init__(self, status: str, fields: list[tuple[str, str]] | None = None) -> None:
+        self._status, self._fields = status, fields
+
+    def respond(self, exchange: IExchange) -> None:
+        exchange.error(self._status, self._fields)
+
+
+class _ThreadsService(Service):
+    """The pool's life follows the server's."""
+
+    name = "threads"
+
+    def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None) -> None:
+        self._threads, self._reactor, self._nest = threads, reactor, nest
+        self._imported_in, self._imported_with = os.getpid(), threading.active_count()
+
+    def startService(self) -> None:  # noqa: N802 (Twisted's name)
+        super().startService()
+        if os.getpid() != self._imported_in and self._imported_with > 1:
+            _log.warn("The application started {count} threads on import; the daemon's fork has lost them: run "
+                      "twistd -n, or start them with the first request", count=self._imported_with - 1)
+        # What is loaded stays: the collector need not look at it again at every full collection.
+        gc.collect()
+        gc.freeze()
+        self._threads.start()
+        self._reactor.addSystemEventTrigger("after", "shutdown", leave_within, LAST_WORD)
+
+    def stopService(self) -> None:  # noqa: N802
+        super().stopService()
+        self._threads.stop()
+
+
+class _AccessLogService(Service):
+    """Writes batches while the server runs."""
+
+    name = "access-log"
+
+    def __init__(self, log: AccessLog, reactor: Any) -> None:
+        self._log, self._flusher = log, LoopingCall(log.flush)
+        self._flusher.clock = reactor
+
+    def startService(self) -> None:  # noqa: N802
+        super().startService()
+        self._log.open()
+        self._flusher.start(LOG_FLUSH, now=False)
+
+    def stopService(self) -> None:  # noqa: N802
+        super().stopService()
+        if self._flusher.running:
+            self._flusher.stop()
+        self._log.close()

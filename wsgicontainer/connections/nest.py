@@ -1,0 +1,81 @@
+"""Plain connections live in an epoll set of our own, nested as one descriptor in the reactor.
+
+`inner` holds the connections, edge-triggered, each registered once and for good: no system call per request but
+recv and send. `outer` holds only `inner`, and the reactor knows `outer` as one ordinary read descriptor. So the reactor
+pays its price per batch, not per event, and any thread can stop or start the reactor's watching with one
+`epoll_ctl`, without touching Twisted's state. Works under every reactor that has addReader.
+
+An event is a hint. A number may have been closed and used anew since the kernel reported it, so what an event says is
+always checked with a system call on the socket itself; a stale one costs a recv that finds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections.abc import Callable
+
+_IN, _OUT = select.EPOLLIN, select.EPOLLOUT
+_INTEREST = _IN | _OUT | select.EPOLLRDHUP | select.EPOLLET
+BATCH = 512
+"""Events per poll: a bound on how long one holder of the lead reads before it runs what it has read."""
+
+
+class Nest:
+    """The set of plain connections. Only the holder of the lead polls it."""
+
+    def __init__(self) -> None:
+        """Open the two epoll sets and the descriptor that nudges a waiting leader."""
+        self._ready: dict[int, Callable[[int], None]] = {}
+        self._inner = select.epoll()
+        self._outer = select.epoll()
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._inner.register(self._bell, _IN | select.EPOLLET)
+        self._watched = True
+        self._outer.register(self._inner.fileno(), _IN)
+        self._watch_lock = threading.Lock()
+
+    def add(self, descriptor: int, ready: Callable[[int], None]) -> None:
+        """Have `ready(events)` called by the holder of the lead whenever something happens. Runs in: reactor thread."""
+        self._ready[descriptor] = ready
+        self._inner.register(descriptor, _INTEREST)
+
+    def renew(self, descriptor: int) -> None:
+        """Report a connection's state once more, as if it had just changed. Runs in: the owner."""
+        self._inner.modify(descriptor, _INTEREST)
+
+    def forget(self, descriptor: int) -> None:
+        """Drop a connection whose owner is about to close it; closing takes it out of the set. Runs in: the owner."""
+        self._ready.pop(descriptor, None)
+
+    def take(self, timeout: float) -> int:
+        """Hand out whatever is ready, waiting up to `timeout` seconds; return how many. Runs in: the lead's holder."""
+        events = self._inner.poll(timeout, BATCH)
+        find = self._ready.get
+        for descriptor, event in events:
+            ready = find(descriptor)
+            if ready is not None:
+                ready(event)
+        return len(events)
+
+    def nudge(self) -> None:
+        """End the wait of a leader that lingers in `take`. Runs in: any."""
+        os.eventfd_write(self._bell, 1)
+
+    def watch(self, on: bool) -> None:
+        """Have the reactor woken by the connections' events, or not. Runs in: any."""
+        if self._watched is not on:
+            with self._watch_lock:
+                self._watched = on
+                self._outer.modify(self._inner.fileno(), _IN if on else 0)
+
+    def fileno(self) -> int:
+        """Tell the reactor what to watch."""
+        return self._outer.fileno()
+
+    def close(self) -> None:
+        """Close the sets; every connection has been closed before. Runs in: reactor thread, after all others ended."""
+        self._outer.close()
+        self._inner.close()
+        os.close(self._bell)

@@ -1,0 +1,209 @@
+"""One plain socket (TCP or unix) in the nest, read and written by whoever owns the connection, without the reactor.
+
+Sending tries the kernel first. What it does not take is kept in order, memory and pieces of files alike, and goes out
+when the set reports room; while more than the budget is kept, the application thread waits in `poll` on this one
+socket: room, the peer's leaving, a cut and the deadline each wake it. Edge-triggered: after a short read there is
+nothing more until the next event, so no read is spent on finding that out.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+from collections import deque
+from contextlib import suppress
+from threading import Lock
+
+from attrs import define
+
+from wsgicontainer.connections.nest import Nest
+from wsgicontainer.errors import PeerGone
+
+RECEIVE = 65536
+"""Octets per recv: one full TLS record or a whole browser's head four times over; a larger one gains nothing here."""
+_SENDFILE = 1 << 20
+_HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_RESET = struct.pack("ii", 1, 0)
+
+
+@define
+class FilePiece:
+    """A piece of a regular file that waits to be sent; it owns its descriptor."""
+
+    descriptor: int
+    offset: int
+    count: int
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.descriptor)
+
+
+class SocketWire:
+    """The bytes of one plain connection. Runs in: its owner, unless said otherwise."""
+
+    __slots__ = ("_budget", "_closing", "_nest", "_patience", "_send", "_recv", "_socket", "_unsent", "_kept", "_fd",
+                 "drained", "hung_up", "peer", "local", "secure", "progress")
+
+    def __init__(self, sock: socket.socket, nest: Nest, *, budget: int, patience: float) -> None:
+        """Take over a connected, non-blocking socket.
+
+        `budget` is how many octets may stay unsent before `send` waits, `patience` how many seconds it waits for the
+        peer to take any of them.
+        """
+        self._socket, self._nest, self._budget, self._patience = sock, nest, budget, patience
+        self._fd = sock.fileno()
+        self._recv, self._send = sock.recv, sock.send
+        self._unsent: deque[memoryview | FilePiece] = deque()
+        self._kept = self.progress = 0
+        self._closing = Lock()
+        self.drained = self.hung_up = self.secure = False
+        self.peer, self.local = _address(sock.getpeername), _address(sock.getsockname)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    # Reading
+
+    def noticed(self, event: int) -> bool:
+        """Tell whether an event of the set needs the owner's eye; room is only of interest with something to send."""
+        if event & _HUNG_UP:
+            self.hung_up = True
+            return True
+        return bool(event & select.EPOLLIN) or bool(self._unsent)
+
+    def receive(self) -> bytes | None:
+        """Return what has arrived, None if there is nothing, b"" at the end."""
+        try:
+            data = self._recv(RECEIVE)
+        except BlockingIOError:
+            self.drained = True
+            return None
+        except OSError:
+            return b""
+        # After a hang-up the next recv tells the end, and no further event would.
+        self.drained = len(data) < RECEIVE and not self.hung_up
+        return data
+
+    def gone(self) -> bool:
+        """Tell whether the peer has closed its side or reset the connection."""
+        if not self.hung_up:
+            return False
+        try:
+            return not self._recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def look_again(self) -> None:
+        """Have the connection rung once more soon, so that others get their turn first."""
+        self._nest.renew(self._fd)
+
+    # Writing
+
+    def send(self, data: bytes) -> None:
+        """Send; keep what the kernel does not take. Raises PeerGone."""
+        if not self._unsent:
+            try:
+                sent = self._send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                raise PeerGone(str(error)) from None
+            if sent == len(data):
+                return
+            self._keep(memoryview(data)[sent:])
+        else:
+            self._keep(memoryview(data))
+
+    def send_file(self, descriptor: int, offset: int, count: int) -> None:
+        """Send a piece of a file after what is kept; takes over the descriptor. Raises PeerGone."""
+        self._unsent.append(FilePiece(descriptor, offset, count))
+        self.flush()
+
+    def wait_for_room(self) -> None:
+        """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
+        while self._kept > self._budget:
+            poll = select.poll()
+            poll.register(self._fd, select.POLLOUT)
+            if not poll.poll(self._patience * 1000):
+                raise PeerGone(f"the peer took nothing for {self._patience:g} s")
+            self.flush()
+
+    def flush(self) -> bool:
+        """Send what is kept as far as the kernel takes it; True if nothing is left. Raises PeerGone."""
+        unsent = self._unsent
+        while unsent:
+            piece = unsent[0]
+            try:
+                if isinstance(piece, FilePiece):
+                    self._flush_file(piece)
+                else:
+                    self._flush_memory(piece)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                raise PeerGone(str(error)) from None
+        return True
+
+    def _flush_memory(self, piece: memoryview) -> None:
+        sent = self._send(piece)
+        self._kept -= sent
+        self.progress += sent
+        if sent == len(piece):
+            self._unsent.popleft()
+        else:
+            self._unsent[0] = piece[sent:]
+
+    def _flush_file(self, piece: FilePiece) -> None:
+        sent = os.sendfile(self._fd, piece.descriptor, piece.offset, min(piece.count, _SENDFILE))
+        if sent == 0:
+            raise OSError("the file became shorter while it was sent")
+        self.progress += sent
+        piece.offset += sent
+        piece.count -= sent
+        if piece.count == 0:
+            self._unsent.popleft()
+            piece.close()
+
+    def _keep(self, data: memoryview) -> None:
+        self._kept += len(data)
+        self._unsent.append(data)
+
+    # The end
+
+    def end_output(self) -> bool:
+        """Tell the peer that nothing more will come, and go on receiving. True: it is told."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        return True
+
+    def cut(self) -> None:
+        """Wake the owner with an end of the connection; only the owner closes. Runs in: any."""
+        with self._closing, suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self, reset: bool = False) -> bool:
+        """Close, with a RST if the peer must see that the reply is broken. True: it is closed now."""
+        self._nest.forget(self._fd)
+        with self._closing, suppress(OSError):
+            if reset:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._socket.close()
+        while self._unsent:
+            piece = self._unsent.popleft()
+            if isinstance(piece, FilePiece):
+                piece.close()
+        self._kept = 0
+        return True
+
+
+def _address(ask: object) -> tuple[str, str]:
+    """Return host and port as text; ("", "") for unix sockets and peers that have left already."""
+    try:
+        name = ask()  # type: ignore[operator]
+    except OSError:
+        return "", ""
+    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else ("", "")

@@ -1,0 +1,74 @@
+"""The protocol factory that any Twisted endpoint calls: it takes each accepted connection over.
+
+A plain TCP or unix socket leaves the reactor for the nest; anything else keeps its Twisted transport. Twisted's
+transport object of a taken socket is dropped: no port keeps count of it, and nothing of it stays in the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet import tcp, unix
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
+
+from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.socketwire import SocketWire
+from wsgicontainer.connections.transportwire import TransportWire
+
+_PLAIN = (tcp.Server, unix.Server)
+
+
+class Taking(Factory):
+    """Turns accepted transports into wires and hands each to `open_connection(wire)`."""
+
+    noisy = False
+
+    def __init__(
+        self,
+        open_connection: Callable[[SocketWire | TransportWire], Any],
+        nest: Nest | None,
+        reactor: Any,
+        *,
+        budget: int,
+        patience: float,
+    ) -> None:
+        """Without a nest every connection stays on its Twisted transport. `budget`, `patience`: see `SocketWire`."""
+        self._open, self._nest, self._reactor = open_connection, nest, reactor
+        self._limits = {"budget": budget, "patience": patience}
+
+    def buildProtocol(self, addr: IAddress) -> Protocol:  # noqa: N802 (Twisted's name)
+        """Make the protocol of one connection."""
+        return _Taken(self)
+
+    def connected(self, protocol: _Taken) -> None:
+        """Take over a connection that was just accepted. Runs in: reactor thread."""
+        transport: Any = protocol.transport
+        if self._nest is not None and type(transport) in _PLAIN:
+            transport.stopReading()
+            wire = SocketWire(transport.getHandle(), self._nest, **self._limits)
+            connection = self._open(wire)
+            self._nest.add(transport.fileno(), connection.noticed)
+            return
+        protocol.wire = TransportWire(transport, self._reactor, **self._limits)
+        protocol.wire.bind(self._open(protocol.wire).ready)
+
+
+class _Taken(Protocol):
+    """What Twisted sees of a connection; it only passes things on. Runs in: reactor thread."""
+
+    wire: TransportWire
+
+    def __init__(self, factory: Taking) -> None:
+        self._taking = factory
+
+    def connectionMade(self) -> None:  # noqa: N802
+        self._taking.connected(self)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        self.wire.received(data)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802
+        self.wire.lost()

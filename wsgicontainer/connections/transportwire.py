@@ -1,0 +1,234 @@
+"""Any other Twisted transport (TLS, a PROXY-protocol wrapper, a platform without epoll) seen as a wire.
+
+Two queues meet here. The reactor thread fills `inbox` and rings the connection; its owner empties it. The owner fills
+`outbox`; the reactor thread empties it into the transport with one coalesced wake-up, as far as the transport's
+producer calls allow. An application thread with more than the budget unsent waits on a condition that progress, the
+connection's loss and the deadline each wake.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from zope.interface import implementer
+
+from wsgicontainer.errors import PeerGone
+
+READ_AHEAD = 65536
+"""Octets of unread input after which the transport is paused: the same as one receive of a plain socket."""
+_BLOCK = 65536
+
+
+class ReactorThreads(Protocol):
+    """The part of a reactor that other threads may call."""
+
+    def callFromThread(self, call: Callable[..., object], *args: object) -> None:  # noqa: N802 (Twisted's name)
+        """Run `call` in the reactor thread."""
+
+
+@implementer(IPushProducer)
+class TransportWire:
+    """The bytes of one Twisted transport. Runs in: its owner, unless said otherwise."""
+
+    def __init__(self, transport: object, reactor: ReactorThreads, *, budget: int, patience: float) -> None:
+        """Take over a connected transport; `budget` and `patience` as for a plain socket. Runs in: reactor thread."""
+        self._transport: Any = transport
+        self._reactor, self._budget, self._patience = reactor, budget, patience
+        self._ring: Callable[[], object] = lambda: None
+        self._inbox: deque[bytes] = deque()
+        self._waiting_in = 0
+        self._outbox: deque[bytes | tuple[int, int, int]] = deque()
+        self._waiting_out = 0
+        self._called = self._flushing = self._choked = self._paused = self._lost = self._ended = False
+        self._changed = threading.Condition()
+        self.drained = False
+        self.progress = 0
+        self.secure = ISSLTransport.providedBy(transport)
+        self.peer, self.local = _address(self._transport.getPeer()), _address(self._transport.getHost())
+        self._transport.registerProducer(self, True)
+
+    def bind(self, ring: Callable[[], object]) -> None:
+        """Name the function to call when there is something to receive or room again. Runs in: reactor thread."""
+        self._ring = ring
+
+    # Reading
+
+    def received(self, data: bytes) -> None:
+        """Keep what the transport delivered. Runs in: reactor thread."""
+        self._inbox.append(data)
+        with self._changed:
+            self._waiting_in += len(data)
+            if self._waiting_in > READ_AHEAD and not self._paused and not self._lost:
+                self._paused = True
+                self._transport.pauseProducing()
+        self._ring()
+
+    def lost(self) -> None:
+        """Note the end of the connection. Runs in: reactor thread."""
+        with self._changed:
+            self._lost = True
+            self._changed.notify_all()
+        self._inbox.append(b"")
+        self._ring()
+
+    def receive(self) -> bytes | None:
+        """Return what has arrived, None if there is nothing, b"" at the end."""
+        try:
+            data = self._inbox.popleft()
+        except IndexError:
+            self.drained = True
+            return None
+        with self._changed:
+            self._waiting_in -= len(data)
+            resume = self._paused and self._waiting_in <= READ_AHEAD
+        if resume:
+            self._reactor.callFromThread(self._resume_reading)
+        return data
+
+    def _resume_reading(self) -> None:
+        with self._changed:
+            if not self._paused or self._waiting_in > READ_AHEAD or self._lost:
+                return
+            self._paused = False
+        self._transport.resumeProducing()
+
+    def gone(self) -> bool:
+        """Tell whether the connection is lost."""
+        return self._lost
+
+    def look_again(self) -> None:
+        """Have the connection rung once more soon, so that others get their turn first."""
+        self._reactor.callFromThread(self._ring)
+
+    def noticed(self, event: int) -> bool:
+        """Never asked: a transport is not in the set."""
+        return True
+
+    # Writing
+
+    def send(self, data: bytes) -> None:
+        """Hand over to the reactor thread. Raises PeerGone."""
+        if self._lost:
+            raise PeerGone("the connection is lost")
+        with self._changed:
+            self._outbox.append(data)
+            self._waiting_out += len(data)
+        self._call_reactor()
+
+    def send_file(self, descriptor: int, offset: int, count: int) -> None:
+        """Send a piece of a file after what is kept; takes over the descriptor."""
+        with self._changed:
+            self._outbox.append((descriptor, offset, count))
+        self._call_reactor()
+
+    def wait_for_room(self) -> None:
+        """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
+        with self._changed:
+            while self._waiting_out > self._budget:
+                before = self._waiting_out
+                self._changed.wait(self._patience)
+                if self._lost or self._waiting_out >= before:
+                    raise PeerGone("the connection is lost" if self._lost else "the peer takes nothing")
+
+    def flush(self) -> bool:
+        """Tell whether all was handed to the transport. Raises PeerGone."""
+        if self._lost:
+            raise PeerGone("the connection is lost")
+        self._flushing = bool(self._outbox)
+        return not self._outbox
+
+    def _call_reactor(self) -> None:
+        with self._changed:
+            if self._called:
+                return
+            self._called = True
+        self._reactor.callFromThread(self._write_out)
+
+    def _write_out(self) -> None:
+        """Write until the transport chokes or nothing is left. Runs in: reactor thread."""
+        self._called = False
+        while not self._choked and not self._lost:
+            data = self._next_block()
+            if data is None:
+                break
+            self._transport.write(data)
+        if self._flushing and not self._outbox and not self._lost:
+            self._flushing = False
+            self._ring()
+
+    def _next_block(self) -> bytes | None:
+        with self._changed:
+            if not self._outbox:
+                return None
+            piece = self._outbox.popleft()
+            if isinstance(piece, bytes):
+                self._waiting_out -= len(piece)
+                self.progress += len(piece)
+                self._changed.notify_all()
+                return piece
+        descriptor, offset, count = piece
+        block = os.pread(descriptor, min(count, _BLOCK), offset)
+        self.progress += len(block)
+        if len(block) < count and block:
+            self._outbox.appendleft((descriptor, offset + len(block), count - len(block)))
+        else:
+            os.close(descriptor)
+        if not block:
+            self._transport.abortConnection()
+        return block
+
+    def pauseProducing(self) -> None:  # noqa: N802 (Twisted's name)
+        """Stop writing: the transport's buffer is full. Runs in: reactor thread."""
+        self._choked = True
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Go on writing. Runs in: reactor thread."""
+        self._choked = False
+        self._write_out()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """The transport wants no more; its loss follows. Runs in: reactor thread."""
+
+    # The end
+
+    def end_output(self) -> bool:
+        """Return False: with a transport the end of output and the end of the connection are one."""
+        return False
+
+    def cut(self) -> None:
+        """Drop the connection without delay; the owner learns of it as a loss. Runs in: any."""
+        self._reactor.callFromThread(self._transport.abortConnection)
+
+    def close(self, reset: bool = False) -> bool:
+        """Close after what is kept was sent, at once if `reset`. False: the loss will be told."""
+        if not self._ended:
+            self._ended = True
+            self._reactor.callFromThread(self._end, reset)
+        if self._lost:
+            self._drop_outbox()
+        return self._lost
+
+    def _end(self, reset: bool) -> None:
+        if self._lost:
+            return
+        self._transport.unregisterProducer()
+        if reset:
+            self._transport.abortConnection()
+        else:
+            self._transport.loseConnection()
+
+    def _drop_outbox(self) -> None:
+        while self._outbox:
+            piece = self._outbox.popleft()
+            if isinstance(piece, tuple):
+                os.close(piece[0])
+
+
+def _address(address: object) -> tuple[str, str]:
+    host, port = getattr(address, "host", None), getattr(address, "port", None)
+    return ("", "") if host is None else (str(host), str(port))

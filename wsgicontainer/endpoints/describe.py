@@ -1,0 +1,51 @@
+"""Turns endpoint descriptions into Twisted server endpoints: Twisted's own strings and plugins, and `fd:N`.
+
+Nothing is opened here but for `fd:N`, whose socket is there already.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint, quoteStringArgument, serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from wsgicontainer.errors import BootError, ConfigurationError
+
+_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
+
+
+def endpoint_for(reactor: Any, description: str, backlog: int) -> IStreamServerEndpoint:
+    """Return the endpoint of a description; `backlog` connections may wait to be accepted.
+
+    Raises ConfigurationError for what is no description, BootError for an `fd:N` that is no listening socket.
+    """
+    kind, _, rest = description.partition(":")
+    if kind == "fd":
+        return _adopted(reactor, description, rest)
+    if kind in _WITH_BACKLOG and ":backlog=" not in description:
+        description += f":backlog={backlog}"
+    try:
+        return serverFromString(reactor, description)
+    except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+        raise ConfigurationError(
+            f"--port {description!r} is not an endpoint ({error}); write it as tcp:8000 or "
+            f"unix:{quoteStringArgument('/run/site.sock')}"
+        ) from None
+
+
+def _adopted(reactor: Any, description: str, number: str) -> IStreamServerEndpoint:
+    try:
+        descriptor = int(number)
+        with socket.socket(fileno=os.dup(descriptor)) as found:
+            family = found.family
+            if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise OSError("it is not listening")
+    except (ValueError, OSError) as error:
+        raise BootError(
+            f"--port {description}: descriptor {number} is no listening socket ({error}); "
+            "have systemd or your supervisor pass one"
+        ) from None
+    return AdoptedStreamServerEndpoint(reactor, descriptor, family)

@@ -1,0 +1,36 @@
+"""Where a request's content waits until it is whole: in memory, then in a temporary file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from typing import BinaryIO
+
+
+class Spool:
+    """Content as it comes. Runs in: the connection's owner."""
+
+    __slots__ = ("_file", "_in_memory", "_open", "size")
+
+    def __init__(self, in_memory: int, open_file: Callable[[], BinaryIO] = tempfile.TemporaryFile) -> None:
+        """Keep up to `in_memory` octets in memory; `open_file` opens what the rest goes to."""
+        self._file: BinaryIO = BytesIO()
+        self._in_memory, self._open, self.size = in_memory, open_file, 0
+
+    def write(self, data: bytes) -> None:
+        """Add content. Raises OSError when the disk refuses it."""
+        self.size += len(data)
+        if self.size > self._in_memory and type(self._file) is BytesIO:
+            kept, self._file = self._file, self._open()
+            self._file.write(kept.getbuffer())
+        self._file.write(data)
+
+    def rewound(self) -> BinaryIO:
+        """Return the content as a file at position 0; it belongs to the caller now."""
+        self._file.seek(0)
+        return self._file
+
+    def close(self) -> None:
+        """Drop the content."""
+        self._file.close()

@@ -1,0 +1,332 @@
+"""One HTTP/1.1 connection (RFC 9112) on any wire.
+
+Strategy: whoever owns the connection takes the step of its state, again and again, until nothing can be done before the
+next event (then it lets go, and looks anew if word was left meanwhile) or until somebody else has the connection.
+Runs in: the holder of the lead, the reactor thread or an application thread, but never in two at once.
+
+    _read_head ──▶ (an application thread) ──▶ _flush ──▶ _read_head
+        │  └──▶ _read_content ───▲               │ └────▶ _discard ──▶ closed
+        └── refused: 4xx ────────────────────────┘
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from math import inf
+from time import monotonic, time
+from typing import Any
+
+from wsgicontainer.errors import PeerError, PeerGone
+from wsgicontainer.http.content import Spool
+from wsgicontainer.http.exchange import Exchange
+from wsgicontainer.http.framing import Chunked, Sized
+from wsgicontainer.http.head import CHUNKED
+from wsgicontainer.http.site import Site
+from wsgicontainer.interfaces import IWire
+from wsgicontainer.messages import AccessEntry, Request
+
+AGAIN, WAIT, GIVEN = range(3)
+"""What a step leaves: take the next one; nothing before the next event; somebody else has the connection."""
+
+_BARE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+_TURN = 16
+"""Receives in one turn, so that one fast sender lets the others have theirs: 1 MiB."""
+_DISCARD_SECONDS = 2.0
+"""How long a refused peer may go on sending, so that it reads the refusal and no reset (RFC 9112 section 9.6)."""
+
+
+class Connection:
+    """One connection and where it stands."""
+
+    __slots__ = ("wire", "template", "deadline", "_site", "_own", "_buffer", "_step", "_keep", "_peer_closes",
+                 "_exchange", "_reader", "_spool", "_mark")
+
+    def __init__(self, site: Site, wire: IWire) -> None:
+        """Start waiting for a head. Runs in: reactor thread."""
+        self.wire, self._site = wire, site
+        self.template = _template(site, wire)
+        self.deadline = monotonic() + site.clocks.header
+        self._own = site.new_ownership()
+        self._buffer = b""
+        self._step: Callable[[Connection], int] = Connection._read_head
+        self._keep, self._peer_closes, self._mark = True, False, -1
+        self._exchange: Exchange | None = None
+        self._reader: Sized | Chunked | None = None
+        self._spool: Spool | None = None
+        site.roll.enter(self)
+
+    # What others tell it
+
+    def noticed(self, event: int) -> None:
+        """Take an event of the set. Runs in: the holder of the lead."""
+        if self.wire.noticed(event) and self._own.claim():
+            self.wire.drained = False
+            self._go_on()
+
+    def ready(self) -> None:
+        """Look at a transport that has received, sent or ended. Runs in: reactor thread."""
+        if self._own.claim():
+            self.wire.drained = False
+            self._go_on()
+
+    def completed(self, exchange: Exchange) -> None:
+        """Take the connection back after a reply. Runs in: the application thread, as owner."""
+        if exchange.broken:
+            self._close(reset=True)
+            return
+        self._keep, self._mark, self._step = exchange.keep, -1, Connection._flush
+        self._go_on()
+
+    def expire(self, now: float) -> None:
+        """End a wait that took too long, unless somebody has the connection. Runs in: reactor thread."""
+        if not self._own.seize():
+            return
+        if self.deadline >= now:
+            self._let_go()
+        elif self._step is Connection._await_end:
+            self.wire.cut()
+            self._let_go()
+        elif self._spool is not None or (self._step is Connection._read_head and self._buffer):
+            self._refuse(PeerError("408 Request Timeout", "the request took too long"))
+            self._go_on()
+        else:
+            self._close(reset=self._step is Connection._flush)
+
+    def leave(self) -> None:
+        """Close if idle, after a last look: the server is on its way out. Runs in: reactor thread."""
+        if self._step is Connection._read_head and not self._buffer and self._own.seize():
+            if self._step is Connection._read_head and not self._buffer:
+                self._step = Connection._last_look
+            self._go_on()
+
+    def cut(self) -> None:
+        """End at once, whatever is running. Runs in: any."""
+        self.wire.cut()
+
+    def _go_on(self) -> None:
+        """Take steps until there is nothing to do. Runs in: the owner, who is none when this returns."""
+        while True:
+            try:
+                while (outcome := self._step(self)) == AGAIN:
+                    pass
+            except PeerGone:
+                outcome = self._close()
+            if outcome == GIVEN or not self._own.release():
+                return
+            self.wire.drained = False
+
+    def _let_go(self) -> None:
+        if self._own.release():
+            self.wire.drained = False
+            self._go_on()
+
+    # The steps
+
+    def _read_head(self) -> int:
+        buffer = self._buffer
+        while True:
+            if buffer.startswith(b"\r\n"):  # one empty line before a request is forgiven (RFC 9112 section 2.2)
+                buffer = buffer[2:]
+            end = buffer.find(b"\r\n\r\n")
+            if end >= 0:
+                return self._head_received(buffer, end)
+            if buffer and (wrong := self._wrong_already(buffer)):
+                self._buffer = buffer
+                return self._refuse(wrong)
+            data = None if self.wire.drained else self.wire.receive()
+            if data is None:
+                break
+            if not data:
+                return self._close()
+            buffer += data
+        if buffer and not self._buffer:
+            self.deadline = monotonic() + self._site.clocks.header
+        self._buffer = buffer
+        return WAIT
+
+    def _wrong_already(self, buffer: bytes) -> PeerError | None:
+        """Tell what is wrong with a head whose end has not come: waiting for it would only hide the answer."""
+        if buffer[0] not in _TOKEN or _BARE_END.search(buffer):
+            return PeerError("400 Bad Request", "malformed request")
+        if len(buffer) <= self._site.limits.head:
+            return None
+        if b"\r\n" in buffer:
+            return PeerError("431 Request Header Fields Too Large", f"the head exceeds {self._site.limits.head} octets")
+        return PeerError("414 URI Too Long", "the request line is too long")
+
+    def _head_received(self, buffer: bytes, end: int) -> int:
+        site, limit = self._site, self._site.limits.most
+        try:
+            request, length, persistent, awaits = site.parser.parse(buffer[:end])
+            if limit and length > limit:
+                raise PeerError("413 Content Too Large", f"content exceeds {limit} octets")
+        except PeerError as error:
+            self._buffer = buffer
+            return self._refuse(error)
+        self._buffer = buffer[end + 4 :]
+        self._peer_closes = not persistent
+        exchange = Exchange(site, self, request, persistent)
+        if length:
+            return self._expect_content(exchange, length, awaits)
+        return self._submit(exchange)
+
+    def _expect_content(self, exchange: Exchange, length: int, awaits: bool) -> int:
+        if 0 < length <= len(self._buffer):
+            exchange.content = BytesIO(self._buffer[:length])
+            self._buffer = self._buffer[length:]
+            return self._submit(exchange)
+        self._reader = Chunked(self._site.limits.most) if length == CHUNKED else Sized(length)
+        self._spool, self._exchange = Spool(self._site.limits.in_memory), exchange
+        self._step = Connection._read_content
+        self.deadline = monotonic() + self._site.clocks.body
+        if awaits and not self._buffer:
+            self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return AGAIN
+
+    def _read_content(self) -> int:
+        assert self._exchange is not None
+        try:
+            for _ in range(_TURN):
+                data: bytes | None = self._buffer
+                self._buffer = b""
+                if not data:
+                    data = None if self.wire.drained else self.wire.receive()
+                    if data is None:
+                        return WAIT
+                    if not data:
+                        self._record(499, self._exchange.request)
+                        return self._close()
+                if self._content_received(data):
+                    exchange, self._exchange = self._exchange, None
+                    return self._submit(exchange)
+        except PeerError as error:
+            return self._refuse(error, self._exchange.request)
+        self.wire.look_again()
+        return WAIT
+
+    def _content_received(self, data: bytes) -> bool:
+        """Feed and spool what came; True when the content is whole. Raises PeerError."""
+        assert self._reader is not None and self._spool is not None and self._exchange is not None
+        content, rest = self._reader.feed(data)
+        try:
+            self._spool.write(content)
+        except OSError as error:
+            raise PeerError("507 Insufficient Storage", f"the content can't be kept: {error.strerror}") from None
+        self.deadline = monotonic() + self._site.clocks.body
+        if rest is None:
+            return False
+        self._buffer = rest
+        self._exchange.request.fields["CONTENT_LENGTH"] = str(self._spool.size)
+        self._exchange.content = self._spool.rewound()
+        self._reader = self._spool = None
+        return True
+
+    def _submit(self, exchange: Exchange) -> int:
+        self.deadline = inf
+        if self._site.threads.submit(exchange):
+            return GIVEN
+        exchange.refuse()
+        self._keep, self._mark, self._step = exchange.keep, -1, Connection._flush
+        return AGAIN
+
+    def _flush(self) -> int:
+        wire = self.wire
+        if not wire.flush():
+            if wire.progress != self._mark:
+                self._mark = wire.progress
+                self.deadline = monotonic() + self._site.clocks.send
+            return WAIT
+        if self._keep:
+            self.deadline = monotonic() + self._site.clocks.keep_alive
+            self._step = Connection._read_head
+            return AGAIN
+        if (self._peer_closes and not self._buffer) or not wire.end_output():
+            return self._close()
+        self._buffer = b""
+        self.deadline = monotonic() + _DISCARD_SECONDS
+        self._step = Connection._discard
+        return AGAIN
+
+    def _discard(self) -> int:
+        for _ in range(_TURN):
+            data = self.wire.receive()
+            if data is None:
+                return WAIT
+            if not data:
+                return self._close()
+        self.wire.look_again()
+        return WAIT
+
+    def _last_look(self) -> int:
+        self._step = Connection._read_head
+        data = self.wire.receive()
+        if not data:
+            return self._close()
+        self._buffer = data
+        return AGAIN
+
+    def _await_end(self) -> int:
+        if not self.wire.gone():
+            return WAIT
+        self.wire.close()
+        self._site.roll.strike(self)
+        return GIVEN
+
+    # The ends
+
+    def _refuse(self, error: PeerError, request: Request | None = None) -> int:
+        """Answer a request that never becomes one, and close after that."""
+        text = f"{error.status}: {error.reason}\n".encode("latin-1")
+        fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
+        if error.status.startswith("405"):
+            fields.append(("Allow", "OPTIONS"))
+        head = self._site.responses.render(error.status, fields)
+        lines = f"{head.block}{self._site.date()}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        self._record(head.code, request, len(text))
+        self._drop_content()
+        self._keep, self._peer_closes, self._mark, self._step = False, False, -1, Connection._flush
+        self.wire.send(lines.encode("latin-1") + (b"" if self._buffer.startswith(b"HEAD ") else text))
+        return AGAIN
+
+    def _close(self, reset: bool = False) -> int:
+        """Close; the ownership is never let go again, so that nobody touches what is closed."""
+        self._drop_content()
+        if self.wire.close(reset):
+            self._site.roll.strike(self)
+            return GIVEN
+        self.deadline = monotonic() + self._site.clocks.send
+        self._step = Connection._await_end
+        self._let_go()
+        return GIVEN
+
+    def _drop_content(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+        self._spool = self._reader = self._exchange = None
+
+    def _record(self, code: int, request: Request | None, sent: int = 0) -> None:
+        if self._site.access_log is None:
+            return
+        line = self._buffer.partition(b"\r\n")[0][:8190].decode("latin-1")
+        method, target, protocol, fields = "", "", "", dict[str, str]()
+        if request is not None:
+            method, target, protocol, fields = request.method, request.target, request.protocol, request.fields
+            line = f"{method} {target} {protocol}"
+        self._site.access_log.record(AccessEntry(
+            time(), self.wire.peer[0], line, method, target, protocol, code, sent, 0.0, 0.0, fields, (),
+            self._site.new_id(),
+        ))
+
+
+def _template(site: Site, wire: IWire) -> dict[str, Any]:
+    """Return what every environ of this connection starts from (PEP 3333; RFC 3875 section 4.1)."""
+    template = site.template.copy()
+    template["REMOTE_ADDR"], template["REMOTE_PORT"] = wire.peer
+    name, port = wire.local
+    template["SERVER_NAME"] = name or "localhost"
+    template["SERVER_PORT"] = port or ("443" if wire.secure else "80")
+    template["wsgi.url_scheme"] = "https" if wire.secure else "http"
+    return template

@@ -1,0 +1,72 @@
+"""What all connections of the server share: limits, clocks, routes, the queue, the log; handed in by assembly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from email.utils import formatdate
+from itertools import count
+from time import time
+
+from attrs import Factory, define, frozen
+
+from wsgicontainer.http.head import HeadParser
+from wsgicontainer.http.responses import ResponseHeads
+from wsgicontainer.http.routing import Routes
+from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IRoll, IOwnership
+
+
+@frozen
+class Clocks:
+    """How long each wait may take, in seconds."""
+
+    header: float
+    body: float
+    keep_alive: float
+    send: float
+    queue: float
+
+
+@frozen
+class ContentLimits:
+    """Bounds on a request's content, in octets."""
+
+    most: int
+    """413 beyond it; 0 means any."""
+    in_memory: int
+    """More than this goes to a temporary file."""
+    head: int
+    """Octets of a head that may be kept while its end has not come."""
+
+
+@define(eq=False)
+class Site:
+    """Shared by all threads; only `draining` and the date change after the start."""
+
+    parser: HeadParser
+    responses: ResponseHeads
+    routes: Routes
+    threads: IApplicationThreads
+    roll: IRoll
+    new_ownership: Callable[[], IOwnership]
+    clocks: Clocks
+    limits: ContentLimits
+    template: dict[str, object]
+    """What every environ starts from."""
+    access_log: IAccessLog | None = None
+    draining: bool = False
+    _second: int = 0
+    _date: str = ""
+    _numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(6), "big") << 16))
+
+    def date(self) -> str:
+        """Return the Date field line (RFC 9110 section 6.6.1), rendered once a second."""
+        now = int(time())
+        if now != self._second:
+            self._date = f"Date: {formatdate(now, usegmt=True)}\r\n"
+            self._second = now
+        return self._date
+
+    def new_id(self) -> str:
+        """Return a request's name: 16 hex digits, from a random start upwards."""
+        return f"{next(self._numbers):016x}"

@@ -1,0 +1,1 @@
+"""The process itself: its signals, its pid file, its way out."""

@@ -1,0 +1,53 @@
+"""A file that holds the process id while the server runs."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from twisted.application.service import Service
+
+from wsgicontainer.errors import BootError
+
+
+class PidFile(Service):
+    """Written at the start, after a daemon's fork; removed at the end, if it is still ours."""
+
+    name = "pid-file"
+
+    def __init__(self, path: str) -> None:
+        """Remember where."""
+        self._path = Path(path).absolute()
+
+    def privilegedStartService(self) -> None:  # noqa: N802 (Twisted's name)
+        """Write it before privileges are shed."""
+        super().privilegedStartService()
+        self._write()
+
+    def startService(self) -> None:  # noqa: N802
+        """Write it, unless that is done."""
+        super().startService()
+        if self._content() != str(os.getpid()):
+            self._write()
+
+    def stopService(self) -> None:  # noqa: N802
+        """Remove it."""
+        super().stopService()
+        if self._content() == str(os.getpid()):
+            with suppress(OSError):
+                self._path.unlink()
+
+    def _content(self) -> str:
+        try:
+            return self._path.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def _write(self) -> None:
+        try:
+            self._path.write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            raise BootError(
+                f"--pid-file {self._path} can't be written ({error.strerror}); choose a folder that this user may write"
+            ) from None

@@ -1,0 +1,25 @@
+"""A MultiService whose children start in order and stop in the opposite order, each after the one before has ended."""
+
+from __future__ import annotations
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+class OrderedService(MultiService):
+    """Its children's order is the order of dependence: the first is there before and after all the others."""
+
+    def stopService(self) -> Deferred[None]:  # noqa: N802 (Twisted's name)
+        """Stop the last child first and wait for it before the next."""
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        for child in reversed(list(self)):
+            try:
+                await maybeDeferred(child.stopService)
+            except Exception:
+                _log.failure("{service} did not stop well", service=getattr(child, "name", child))

@@ -1,0 +1,161 @@
+"""Listens on every endpoint, ends waits that take too long, and drains.
+
+The way out: accept what waits in the kernel's queue, stop listening, tell every further reply `Connection: close`, give
+clients half a second to use the connections that they have, close those that idle, wait for what runs, cut the rest.
+Runs in: reactor thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from wsgicontainer.connections.roll import Roll
+from wsgicontainer.errors import BootError
+from wsgicontainer.http.site import Site
+
+_log = Logger()
+SWEEP = 1.0
+"""Seconds between looks at all connections' clocks: no clock of the server needs to be finer."""
+FAREWELL = 0.5
+"""Seconds that clients have, once draining, to send one more request on a connection that they hold."""
+GLANCE = 0.01
+"""Seconds between looks at what still runs while draining."""
+PARTING = 0.25
+"""Seconds that connections have to end once they were cut."""
+
+
+@frozen
+class Listener:
+    """An endpoint and how the operator wrote it."""
+
+    description: str
+    endpoint: IStreamServerEndpoint
+
+
+class WebService(Service):
+    """The strports web service: any number of listeners for one site."""
+
+    name = "web"
+
+    def __init__(self, reactor: Any, listeners: Sequence[Listener], factory: IProtocolFactory, site: Site, roll: Roll,
+                 graceful: float) -> None:
+        """`graceful` is how many seconds a drain waits for what runs."""
+        self._reactor, self._listeners, self._factory = reactor, listeners, factory
+        self._site, self._roll, self._graceful = site, roll, graceful
+        self._ports: list[Any] = []
+        self._listening = self._hurried = False
+        self._sweeper = LoopingCall(lambda: roll.sweep(reactor.seconds()))
+        self._sweeper.clock = reactor
+
+    def privilegedStartService(self) -> None:  # noqa: N802 (Twisted's name)
+        """Listen before privileges are shed. Raises BootError for a port that can't be had."""
+        super().privilegedStartService()
+        self._listen()
+
+    def startService(self) -> None:  # noqa: N802
+        """Listen, unless that is done, and look after the connections' clocks. Raises BootError."""
+        super().startService()
+        self._listen()
+        self._sweeper.start(SWEEP, now=False)
+
+    def stopService(self) -> Deferred[None]:  # noqa: N802
+        """Drain; fires when every connection has ended or was cut."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._drain())
+
+    def hurry(self) -> None:
+        """Cut a drain short: what still runs is not waited for."""
+        self._hurried = True
+
+    def pause(self) -> None:
+        """Accept nothing for now: there are too many connections. What comes waits in the kernel's queue."""
+        for port in self._ports:
+            port.stopReading()
+
+    def resume(self) -> None:
+        """Accept again."""
+        for port in self._ports:
+            if not self._site.draining:
+                port.startReading()
+
+    def _listen(self) -> None:
+        if self._listening:
+            return
+        self._listening = True
+        for listener in self._listeners:
+            failures: list[Failure] = []
+            waiting = listener.endpoint.listen(self._factory)
+            waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener.description,))
+            if failures:
+                self._abandon()
+                raise _refusal(listener.description, failures[0])
+
+    def _opened(self, port: Any, description: str) -> None:
+        self._ports.append(port)
+        _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), description))
+
+    def _abandon(self) -> None:
+        for port in self._ports:
+            port.stopListening()
+        self._ports.clear()
+
+    async def _drain(self) -> None:
+        self._site.draining = True
+        for port in self._ports:
+            if hasattr(port, "doRead"):
+                port.doRead()  # what waits in the kernel's queue was promised an answer
+            await _ended(port.stopListening())
+        started = self._reactor.seconds()
+        if len(self._roll):
+            _log.info("Draining {count} connections", count=len(self._roll))
+        while len(self._roll) and not self._hurried and self._reactor.seconds() - started < self._graceful:
+            if self._reactor.seconds() - started >= FAREWELL:
+                self._each(lambda connection: connection.leave())
+            await deferLater(self._reactor, GLANCE)
+        if len(self._roll):
+            _log.warn("Cutting {count} connections that are still busy", count=len(self._roll))
+            self._each(lambda connection: connection.cut())
+            await self._parted(self._reactor.seconds() + PARTING)
+        if self._sweeper.running:
+            self._sweeper.stop()
+
+    async def _parted(self, until: float) -> None:
+        while len(self._roll) and self._reactor.seconds() < until:
+            await deferLater(self._reactor, GLANCE)
+
+    def _each(self, do: Callable[[Any], object]) -> None:
+        for connection in self._roll:
+            do(connection)
+
+
+async def _ended(waiting: Any) -> None:
+    if waiting is not None:
+        await waiting
+
+
+def _where(host: Any, description: str) -> str:
+    """Say where a port listens, as a person would type it."""
+    scheme = "https" if description.startswith(("ssl:", "tls:", "txsni:", "txacme:")) else "http"
+    name = getattr(host, "host", None)
+    if name is None:
+        path = getattr(host, "name", None) or description
+        return f"unix:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
+    name = f"[{name}]" if ":" in name else name
+    return f"{scheme}://{name}:{host.port}"
+
+
+def _refusal(description: str, failure: Failure) -> BootError:
+    error = failure.value
+    reason: object = error.socketError if isinstance(error, CannotListenError) else error
+    text = getattr(reason, "strerror", None) or reason
+    return BootError(f"--port {description} can't be opened ({text}); choose another port, or stop what listens there")

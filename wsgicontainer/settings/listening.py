@@ -1,0 +1,103 @@
+"""Where to listen: Twisted's endpoint strings (`--port`), and gunicorn's addresses (`--bind`) turned into them.
+
+Kinds that Twisted and we know are checked as far as text can tell; others are left to Twisted's plugins, at boot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from types import MappingProxyType
+
+from wsgicontainer.settings.kinds import Kind, Wrong, escape, split_escaped
+
+
+def _parse_endpoint(text: str) -> str:
+    """Check a Twisted server endpoint as far as text can; an unknown kind is left to Twisted's plugins, at boot."""
+    kind, *rest = split_escaped(text, ":")
+    if not rest:
+        raise Wrong("does not say what to listen on", f"tcp:{text}" if text.isdecimal() else "")
+    if kind in ("txsni", "txacme", "le", "lets"):
+        raise Wrong(
+            f"asks for {kind}:, which this version does not have", "ssl:443:privateKey=key.pem:certKey=cert.pem"
+        )
+    if kind == "haproxy":
+        _parse_endpoint(text.partition(":")[2])
+    elif kind in _ENDPOINTS:
+        _ENDPOINTS[kind](kind, rest[0])
+    elif rest[0].startswith("//") or _looks_like_host(text):
+        raise Wrong("is an address, not an endpoint", _mend_address(text))
+    return text
+
+
+def _check_tcp(kind: str, first: str) -> None:
+    if first.startswith("//"):
+        raise Wrong("is an address, not an endpoint", _mend_address(f"{kind}:{first}"))
+    port = first.removeprefix("port=")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > _LAST_PORT:
+        raise Wrong(f"has no port from 0 to {_LAST_PORT}", f"{kind}:8000")
+
+
+def _check_descriptor(kind: str, first: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,9}", first):
+        raise Wrong("has no number of a file descriptor", "fd:3")
+
+
+def _check_filled(kind: str, first: str) -> None:
+    if not first:
+        raise Wrong(f"has nothing after {kind}:")
+
+
+_LAST_PORT = 65535
+_ENDPOINTS: Mapping[str, Callable[[str, str], None]] = MappingProxyType(
+    {
+        "tcp": _check_tcp,
+        "tcp6": _check_tcp,
+        "ssl": _check_tcp,
+        "fd": _check_descriptor,
+        "unix": _check_filled,
+        "tls": _check_filled,
+        "systemd": _check_filled,
+    }
+)
+
+
+def _looks_like_host(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return port.isdecimal() and (host in ("", "*", "localhost") or _is_address(host))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _mend_address(text: str) -> str:
+    try:
+        return _parse_address(text.partition("://")[2].rstrip("/") or text)
+    except Wrong:
+        return "tcp:8000:interface=127.0.0.1"
+
+
+ENDPOINT = Kind("ENDPOINT", _parse_endpoint)
+
+
+def _parse_address(text: str) -> str:
+    """Turn gunicorn's spelling into an endpoint: `host:port`, `[::1]:8000`, `:8000`, `8000`, `unix:path`, `fd://3`."""
+    if text.startswith("unix:"):
+        file = text.removeprefix("unix:").removeprefix("//")
+        return _parse_endpoint(f"unix:{escape(file, ':')}")
+    if text.startswith("fd://"):
+        return _parse_endpoint(f"fd:{text.removeprefix('fd://')}")
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or (":" in host and not _is_address(host)):
+        raise Wrong("is not host:port", f"{text}:8000" if re.fullmatch(r"[\w.-]+", text) else "127.0.0.1:8000")
+    host = host.removeprefix("[").removesuffix("]")
+    return _parse_endpoint(f"tcp:{port}:interface={escape(host, ':')}" if host not in ("", "*") else f"tcp:{port}")
+
+
+ADDRESS = Kind("ADDR", _parse_address)

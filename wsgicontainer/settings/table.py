@@ -1,0 +1,444 @@
+"""The one table of options, and `Settings`, whose fields its rows are.
+
+Each field is declared by its `Option`; `OPTIONS` is read off the fields. Longer than other modules because it is a table: to
+learn what can be set, read it from top to bottom. Only `count_cores` asks the machine, for a default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.settings import kinds, listening, sites
+from wsgicontainer.settings.kinds import Kind, Plain
+from wsgicontainer.settings.option import PYTHON, Option, Spelling
+from wsgicontainer.settings.sites import Mount, Static, Timer
+
+
+def count_cores() -> int:
+    """Count the cores that this process may run on; 0 if nobody knows."""
+    return os.cpu_count() or 0
+
+
+def default_threads(cores: int) -> int:
+    """Choose the number of application threads: 4 per core, at least 4, at most 32."""
+    return min(max(4 * cores, 4), 32)
+
+
+_THREADS = "Threads"
+_WEB = "Applications"
+_PORTS = "Listening"
+_CLOCKS = "Clocks"
+_LOAD = "Load"
+_LIMITS = "Limits"
+_LOG = "Access log"
+_PROCESS = "Process"
+_FILES = "Configuration"
+GROUPS = (_WEB, _PORTS, _THREADS, _CLOCKS, _LOAD, _LIMITS, _LOG, _PROCESS, _FILES)
+"""The order of groups in renderings."""
+
+_DAY = 86_400
+_CLOCK = kinds.seconds(0.1, _DAY)
+_CLOCK_OR_ZERO = kinds.seconds(0, _DAY)
+
+
+@frozen(kw_only=True)
+class Settings:
+    """All that the server has to know, checked. Raises ConfigurationError with the operator's sentence.
+
+    Python callers may write values as on the command line too: `Settings(mounts=["/api=api:app"], body_buffer="1M")`.
+    """
+
+    wsgi: str | None = Option(
+        "wsgi",
+        sites.APPLICATION,
+        _WEB,
+        "the application, as APP: pkg.mod:attr, pkg.mod:factory(), pkg.mod.attr or pkg.mod",
+        "Without an attribute, application and then app are tried. The working directory is importable.",
+        "mysite.wsgi:application",
+    ).field()
+    mounts: tuple[Mount, ...] = Option(
+        "mount",
+        sites.MOUNT,
+        _WEB,
+        "one more application, below a path",
+        "The longest prefix that matches whole segments wins; the rest of the path is PATH_INFO, the prefix SCRIPT_NAME.",
+        "/api=api.wsgi:application",
+        default=(),
+        repeatable=True,
+        attribute="mounts",
+    ).field()
+    statics: tuple[Static, ...] = Option(
+        "static",
+        sites.STATIC,
+        _WEB,
+        "a folder of files below a path; [,index=FILE][,max-age=S]",
+        "Files are sent without an application thread. A backslash before a comma makes it part of the name.",
+        "/static=./static,max-age=3600",
+        default=(),
+        repeatable=True,
+        attribute="statics",
+    ).field()
+    timers: tuple[Timer, ...] = Option(
+        "timer",
+        sites.TIMER,
+        _WEB,
+        "call pkg.mod:callable every S seconds",
+        "The period is at least 0.01 s, at most a year.",
+        "300=mysite.tasks:clean_up",
+        default=(),
+        unit="seconds",
+        repeatable=True,
+        attribute="timers",
+    ).field()
+    ports: tuple[str, ...] = Option(
+        "port",
+        listening.ENDPOINT,
+        _PORTS,
+        "where to listen: a Twisted endpoint, or fd:N",
+        "Only this machine can reach the default: what the internet may see is said aloud. If the environment has PORT and no"
+        " endpoint is given, it is tcp:$PORT on all interfaces, as platforms expect.",
+        "tcp:8000",
+        default=("tcp:8000:interface=127.0.0.1",),
+        flag="p",
+        repeatable=True,
+        attribute="ports",
+    ).field()
+    threads: int = Option(
+        "threads",
+        kinds.whole(1, 4096),
+        _THREADS,
+        "most application threads",
+        "So many requests can be in the application at once. More threads than that mostly wait for the interpreter's lock.",
+        "8",
+        default=attrs.Factory(lambda: default_threads(count_cores())),
+        default_text="4 × cores, at least 4, at most 32",
+        unit="threads",
+    ).field()
+    min_threads: int = Option(
+        "min-threads",
+        kinds.whole(1, 4096),
+        _THREADS,
+        "application threads started at boot",
+        "The others start when they are needed; raise it if the first requests after a start must not wait for them.",
+        "1",
+        default=1,
+        unit="threads",
+    ).field()
+    transport: str = Option(
+        "transport",
+        kinds.choice("auto", "nested", "twisted"),
+        _THREADS,
+        "how plain connections are read: a nested epoll set, or Twisted's transports",
+        "auto takes nested where the platform has epoll: it spares most of the reactor's work. twisted runs everywhere.",
+        "auto",
+        default="auto",
+    ).field()
+    graceful_timeout: float = Option(
+        "graceful-timeout",
+        _CLOCK_OR_ZERO,
+        _CLOCKS,
+        "on stopping, wait so long for what runs, then cut",
+        "As gunicorn. Keep it below the supervisor's patience: systemd kills after 90 s, Kubernetes after 30 s.",
+        "30",
+        default=30.0,
+        unit="seconds",
+    ).field()
+    keep_alive: float = Option(
+        "keep-alive",
+        _CLOCK_OR_ZERO,
+        _CLOCKS,
+        "close a connection after so long without a request; 0: after each reply",
+        "Longer than the 60 s of usual load balancers: if the server closes first, they answer 502.",
+        "75",
+        default=75.0,
+        unit="seconds",
+    ).field()
+    header_timeout: float = Option(
+        "header-timeout",
+        _CLOCK,
+        _CLOCKS,
+        "from a head's first octet to its last",
+        "Slow heads (slowloris) may not hold connections; browsers on bad lines need less.",
+        "30",
+        default=30.0,
+        unit="seconds",
+    ).field()
+    body_timeout: float = Option(
+        "body-timeout",
+        _CLOCK,
+        _CLOCKS,
+        "cut a request whose content stands still",
+        "Counts time without a single octet, so that large uploads on slow lines get through.",
+        "60",
+        default=60.0,
+        unit="seconds without progress",
+    ).field()
+    send_timeout: float = Option(
+        "send-timeout",
+        _CLOCK,
+        _CLOCKS,
+        "cut a reply that nobody takes",
+        "Counts time in which the peer took nothing, so that large downloads on slow lines get through.",
+        "60",
+        default=60.0,
+        unit="seconds without progress",
+    ).field()
+    queue_timeout: float = Option(
+        "queue-timeout",
+        _CLOCK,
+        _CLOCKS,
+        "answer 503 to a request that waited so long for a thread",
+        "Most clients have given up by then; running it would only delay those that have not.",
+        "30",
+        default=30.0,
+        unit="seconds",
+    ).field()
+    max_connections: int = Option(
+        "max-connections",
+        kinds.whole(1, 1_000_000),
+        _LOAD,
+        "most open connections; beyond them accepting pauses",
+        "An idle one costs a descriptor and some kilobytes. The process's limit of open files must allow it (ulimit -n).",
+        "10000",
+        default=10_000,
+        unit="connections",
+    ).field()
+    max_queue: int = Option(
+        "max-queue",
+        kinds.whole(1, 1_000_000),
+        _LOAD,
+        "most requests that wait for a thread; beyond them 503 with Retry-After",
+        "A queue that only grows helps nobody; 2048 absorb a burst of some seconds.",
+        "2048",
+        default=2048,
+        unit="requests",
+    ).field()
+    backlog: int = Option(
+        "backlog",
+        kinds.whole(1, 65_535),
+        _LOAD,
+        "connections that the kernel may hold before they are accepted",
+        "As gunicorn; Twisted's 50 is too few for a burst. An endpoint's own backlog= wins; the kernel caps both (somaxconn).",
+        "2048",
+        default=2048,
+        unit="connections",
+    ).field()
+    limit_request_line: int = Option(
+        "limit-request-line",
+        kinds.size(64, 2**20),
+        _LIMITS,
+        "longest request line, else 414",
+        "As Apache. It includes the query.",
+        "8190",
+        default=8190,
+        unit="octets",
+    ).field()
+    limit_request_fields: int = Option(
+        "limit-request-fields",
+        kinds.whole(1, 32_768),
+        _LIMITS,
+        "most field lines of a head, else 431",
+        "As Apache. With --limit-request-field-size it bounds the memory of a head.",
+        "100",
+        default=100,
+        unit="field lines",
+    ).field()
+    limit_request_field_size: int = Option(
+        "limit-request-field-size",
+        kinds.size(64, 2**20),
+        _LIMITS,
+        "longest field line, else 431",
+        "As Apache. Raise it for large cookies or Kerberos tickets.",
+        "8190",
+        default=8190,
+        unit="octets",
+    ).field()
+    limit_request_body: int = Option(
+        "limit-request-body",
+        kinds.size(1, 2**50, zero=True),
+        _LIMITS,
+        "largest content of a request, else 413; 0: no limit",
+        "Content beyond --body-buffer lies in a temporary file: this bounds what one request may take of the disk.",
+        "1G",
+        default=2**30,
+        unit="octets",
+    ).field()
+    body_buffer: int = Option(
+        "body-buffer",
+        kinds.size(0, 2**30),
+        _LIMITS,
+        "memory for a request's content, before a temporary file",
+        "Forms fit in it; the worst case is this times the requests that wait or run.",
+        "512K",
+        default=2**19,
+        unit="octets",
+    ).field()
+    output_buffer: int = Option(
+        "output-buffer",
+        kinds.size(1, 2**30),
+        _LIMITS,
+        "unsent octets of one reply, before its thread waits",
+        "Typical pages fit in it and set their thread free at once; the worst case is this times the connections.",
+        "256K",
+        default=2**18,
+        unit="octets",
+    ).field()
+    access_log: str | None = Option(
+        "access-log",
+        kinds.path("FILE|-"),
+        _LOG,
+        "write one line per request; - is standard output",
+        "Off unless asked: a proxy in front often has its own.",
+        "-",
+    ).field()
+    access_log_format: str = Option(
+        "access-log-format",
+        kinds.LOG_FORMAT,
+        _LOG,
+        "common, combined, json, or gunicorn's atoms: '%(h)s %(r)s'",
+        "combined is what most tools read. %(Q)s is the time in the queue.",
+        "combined",
+        default="combined",
+    ).field()
+    chdir: str | None = Option(
+        "chdir",
+        kinds.path("DIR"),
+        _PROCESS,
+        "work there: applications are imported and relative names looked up there",
+        "The configuration file is looked for before the change.",
+        "/srv/mysite",
+    ).field()
+    env: tuple[tuple[str, str], ...] = Option(
+        "env",
+        kinds.VARIABLE,
+        _PROCESS,
+        "set an environment variable before the application is imported",
+        "For applications that are configured so: DJANGO_SETTINGS_MODULE=mysite.settings.",
+        "DJANGO_SETTINGS_MODULE=mysite.settings",
+        default=(),
+        repeatable=True,
+    ).field()
+    pid_file: str | None = Option(
+        "pid-file",
+        kinds.path("FILE"),
+        _PROCESS,
+        "write the process id there, remove it on stopping",
+        "twist has none; with twistd use twistd's own --pidfile.",
+        "wsgicontainer.pid",
+    ).field()
+
+    def __attrs_post_init__(self) -> None:
+        """Check what no value can know alone."""
+        _check_routes(self)
+        _check_repeats("--port", self.ports)
+        if not self.ports:
+            raise ConfigurationError("--port: there is no endpoint to listen on; write --port tcp:8000")
+        if self.min_threads > self.threads:
+            raise ConfigurationError(
+                f"--min-threads: {self.min_threads} is more than --threads {self.threads}; write --min-threads {self.threads}"
+            )
+
+    def as_plain(self) -> dict[str, Plain | list[Plain]]:
+        """Write them as a flat table of TOML or JSON: option names to values; what is not set is left out."""
+        pairs = ((option.name, option.write(getattr(self, option.attribute))) for option in FIELDS)
+        return {name: plain for name, plain in pairs if plain is not None and plain != []}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any], spelling: Spelling = PYTHON) -> Settings:
+        """Read what `as_plain` wrote, or a table of TOML. Raises ConfigurationError."""
+        return cls(**values_from_plain(plain, spelling))
+
+
+FIELDS: tuple[Option, ...] = tuple(each.metadata["option"] for each in attrs.fields(Settings))
+"""The rows that are fields of Settings."""
+_BIND = Option(
+    "bind",
+    listening.ADDRESS,
+    _PORTS,
+    "the same in gunicorn's spelling: host:port, unix:path, fd://N",
+    "For those who come from gunicorn; it is turned into an endpoint.",
+    "127.0.0.1:8000",
+    flag="b",
+    repeatable=True,
+    attribute="ports",
+)
+_FLAG = Kind("", str)
+COMMANDS: tuple[Option, ...] = (
+    Option(
+        "config",
+        kinds.path("FILE"),
+        _FILES,
+        "read options from this TOML file",
+        "Without it, wsgicontainer.toml and then [tool.wsgicontainer] of pyproject.toml in the working directory are read.",
+        "wsgicontainer.toml",
+        attribute="",
+    ),
+    Option(
+        "check-config",
+        _FLAG,
+        _FILES,
+        "load everything, say what would run, and stop",
+        "The exit status is 0 if it would run; otherwise it is the one that starting would have had.",
+        "",
+        attribute="",
+    ),
+    Option(
+        "print-config",
+        _FLAG,
+        _FILES,
+        "print the settings as TOML, say where each comes from, and stop",
+        "What it prints is a configuration file.",
+        "",
+        attribute="",
+    ),
+)
+"""The rows about where settings come from; they are none themselves."""
+OPTIONS: tuple[Option, ...] = tuple(sorted((*FIELDS, _BIND, *COMMANDS), key=lambda option: GROUPS.index(option.group)))
+"""The one table of options."""
+
+
+def values_from_plain(plain: Mapping[str, Any], spelling: Spelling) -> dict[str, Any]:
+    """Turn a table of option names and plain values into keyword arguments for Settings. Raises ConfigurationError."""
+    values: dict[str, Any] = {}
+    for name, value in plain.items():
+        option = find_option(name, spelling)
+        settled = option.settle(value, spelling)
+        values[option.attribute] = values.get(option.attribute, ()) + settled if option.repeatable else settled
+    return values
+
+
+def find_option(name: str, spelling: Spelling) -> Option:
+    """Find the option that sets something by its name, or raise a ConfigurationError that says which one is near."""
+    known = {option.name: option for option in OPTIONS if option.attribute}
+    if name not in known:
+        label = spelling.name.format(name=name, variable=name, attribute=name)
+        raise ConfigurationError(f"{label}: there is no such option{did_you_mean(name, known)}")
+    return known[name]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Make the end of a sentence: the nearest known word, or where to find them all."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else "; see wsgicontainer --help"
+
+
+def _check_routes(settings: Settings) -> None:
+    """Refuse to serve nothing, or two things at one path."""
+    root = ("/",) if settings.wsgi is not None else ()
+    prefixes = (*root, *(mount.prefix for mount in settings.mounts), *(static.prefix for static in settings.statics))
+    if not prefixes:
+        raise ConfigurationError("APP: there is nothing to serve; write twist wsgicontainer mysite.wsgi:application")
+    _check_repeats("--mount and --static", prefixes)
+
+
+def _check_repeats(label: str, values: tuple[str, ...]) -> None:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ConfigurationError(f"{label}: {value} is given twice; leave one of them out")

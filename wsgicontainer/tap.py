@@ -1,0 +1,112 @@
+"""The door of `twist` and `twistd`: the two names that Twisted wants of a plugin, `Options` and `makeService`.
+
+What goes wrong becomes one sentence on stderr and an exit status, whether settings are wrong, the application does not import
+or a port is taken when the service starts. The global reactor is imported here, and only once settings are sound.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from twisted.application.service import MultiService
+
+from wsgicontainer.errors import ConfigurationError, LoadError
+from wsgicontainer.options import Options, ReadFile, sourced_from
+from wsgicontainer.settings import Settings
+from wsgicontainer.settings.pages import summary_page, toml_page
+
+__all__ = ["Options", "makeService"]
+
+
+def makeService(options: Options) -> MultiService:
+    """Make the service that the options ask for; Twisted calls this once, with its reactor installed.
+
+    Raises SystemExit: with status 0 after --print-config and --check-config, otherwise with the error's status.
+    """
+    return _make_service(options, os.environ, lambda name: Path(name).read_bytes(), _build, _check)
+
+
+def _build(settings: Settings) -> MultiService:
+    from twisted.internet import reactor
+
+    from wsgicontainer import assembly
+
+    return assembly.makeService(settings, reactor)
+
+
+def _check(settings: Settings) -> None:
+    from wsgicontainer import assembly
+
+    assembly.check(settings)
+
+
+def _make_service(
+    options: Options,
+    environ: Mapping[str, str],
+    read_file: ReadFile,
+    build: Callable[[Settings], MultiService],
+    check: Callable[[Settings], None],
+) -> MultiService:
+    """Do what `makeService` does, with the effects handed in."""
+    with _telling():
+        sourced = sourced_from(options, environ, read_file)
+        if "print-config" in options:
+            _say_and_stop(toml_page(sourced.settings, sourced.origins))
+        if "check-config" in options:
+            check(sourced.settings)
+            _say_and_stop(summary_page(sourced.settings))
+        return _ToldService(build(sourced.settings), os.getpid)
+
+
+def _say_and_stop(page: str) -> None:
+    sys.stdout.write(page)
+    sys.stdout.flush()
+    raise SystemExit(0)
+
+
+class _Refusal(SystemExit, Exception):
+    """The exit after the sentence; also an Exception, so that `twistd -n` removes its pid file on the way out."""
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Turn a ConfigurationError into its sentence on stderr and its exit status."""
+    try:
+        yield
+    except ConfigurationError as error:
+        details = error.details.rstrip() + "\n" if isinstance(error, LoadError) and error.details else ""
+        sys.stderr.write(f"{details}wsgicontainer: {error}\n")
+        raise _Refusal(error.exit_status) from None
+
+
+class _ToldService(MultiService):
+    """Holds the whole service and tells what goes wrong when it starts, such as a taken port.
+
+    A `twistd` that has gone into the background has no stderr any more: there the error itself goes up, and twistd reports it
+    to the terminal through its status pipe.
+    """
+
+    def __init__(self, service: MultiService, getpid: Callable[[], int]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        self._getpid = getpid
+        self._made_in = getpid()
+        service.setServiceParent(self)  # type: ignore[no-untyped-call]
+
+    def privilegedStartService(self) -> None:
+        """Start what needs privileges; `twist` never calls this."""
+        self._start(super().privilegedStartService)
+
+    def startService(self) -> None:
+        """Start."""
+        self._start(super().startService)
+
+    def _start(self, start: Callable[[], None]) -> None:
+        if self._getpid() != self._made_in:
+            start()
+            return
+        with _telling():
+            start()

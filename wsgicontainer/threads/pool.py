@@ -1,0 +1,279 @@
+"""Application threads, and the lead that they take over the nested set of connections.
+
+Quiet: the reactor watches the set, reads, and wakes one thread. Hot: that thread stops the reactor's watching, and
+when the queue is empty it takes the lead itself: it polls, reads, parses, runs and sends, with no hand-off between
+threads, no second thread awake and no fight for the GIL. A tick in the reactor (`tick`) sees to it that nothing waits
+behind a thread that waits or computes.
+
+Invariants, kept under `_lock`: nobody awake ⇒ the reactor watches the set and the queue is empty; somebody awake ⇒ a tick
+is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing it, and who lies down looks
+into the queue *before* lying down, both under the lock. Threads are daemons and are never joined without a time limit:
+one that is stuck in the application never keeps the process alive.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from _thread import LockType, allocate_lock, get_ident
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from zope.interface import implementer
+
+from wsgicontainer.interfaces import IApplicationThreads, IJob
+from wsgicontainer.threads.tick import PERIOD, Mood, Tick
+
+LINGER = 0.003
+"""Seconds that the leader waits for the next request before it lies down: longer than a busy client's pause."""
+
+_SPARING = {Mood.SHARING: 1, Mood.COMPUTING: 0}
+"""How many threads to wake at most while those awake compute; if they wait, as many as the queue needs."""
+
+
+class LedSet(Protocol):
+    """The nested set of connections, as far as the lead goes."""
+
+    def take(self, timeout: float) -> int:
+        """Hand out whatever is ready; return how many."""
+
+    def watch(self, on: bool) -> None:
+        """Have the reactor woken by the set, or not."""
+
+    def nudge(self) -> None:
+        """End the wait of a leader that lingers."""
+
+    def fileno(self) -> int:
+        """Return the descriptor for the reactor."""
+
+
+@implementer(IApplicationThreads)
+class ApplicationThreads:
+    """The pool: its threads, its queue, its lead."""
+
+    def __init__(self, reactor: Any, led: LedSet | None, *, least: int, most: int, longest_queue: int,
+                 name: str = "application") -> None:
+        """Start no thread yet. `led` is the set to lead; None where connections live on Twisted transports.
+
+        `least` threads are started with the pool and `most` run at once; `longest_queue` jobs may wait.
+        """
+        self._reactor, self._led, self._name = reactor, led, name
+        self._least, self._most, self._longest = least, most, longest_queue
+        self._queue: deque[IJob] = deque()
+        self._lock = threading.Lock()
+        self._lead = allocate_lock()
+        self._leader = 0
+        self._parked: list[LockType] = []
+        self._clocks: dict[int, int | None] = {}
+        self._awake = self._count = self._finished = 0
+        self._running = False
+        self._tick, self._mood = Tick(), Mood.MOVING
+        self._reader: _Watched | None = None
+        self._next_tick: Any = None
+        self._ticked = 0.0
+
+    # Runs in: reactor thread
+
+    def start(self) -> None:
+        """Start the first threads and let the reactor watch the set."""
+        self._running = True
+        with self._lock:
+            while self._count < self._least:
+                self._start_thread()
+        if self._led is not None:
+            self._reader = _Watched(self._led, self._connections_ready)
+            self._reactor.addReader(self._reader)
+        self._see_to_a_tick()
+
+    def stop(self) -> None:
+        """Let every thread end after what it runs; what is still queued is dropped. Waits for nobody."""
+        with self._lock:
+            self._running = False
+            self._queue.clear()
+            self._awake += len(self._parked)
+            for parked in self._parked:
+                parked.release()
+            self._parked.clear()
+        if self._reader is not None:
+            self._reactor.removeReader(self._reader)
+        if self._next_tick is not None:
+            self._next_tick.cancel()
+            self._next_tick = None
+
+    def left(self) -> int:
+        """Count the threads that have not ended."""
+        return self._count
+
+    def _connections_ready(self) -> None:
+        """Read what the set has, unless a thread leads it at this moment."""
+        led = self._led
+        assert led is not None
+        if not self._lead.acquire(False):
+            # The leader takes these events itself; watching on would only spin. Whoever gives up leading watches again.
+            led.watch(False)
+            self._see_to_a_tick()
+            return
+        try:
+            self._leader = get_ident()
+            led.take(0)
+        finally:
+            self._leader = 0
+            self._lead.release()
+        self._wake_for_queue(1)  # had anybody been free, that thread would lead
+
+    def _wake_for_queue(self, at_least: int) -> None:
+        """Wake threads for what is queued, as many as the mood allows; `at_least` while those awake are moving."""
+        with self._lock:
+            if self._awake == 0:
+                self._mood, at_least = Mood.MOVING, 1
+            moving = self._mood is Mood.MOVING
+            woken = self._wake(at_least if moving else _SPARING.get(self._mood, len(self._queue)))
+        if woken and self._mood is not Mood.WAITING:
+            self._watch(False)  # it leads when it has run what is queued
+        if self._awake:
+            self._see_to_a_tick()
+
+    def _see_to_a_tick(self) -> None:
+        if self._next_tick is None and self._running:
+            self._ticked = time.monotonic()
+            self._next_tick = self._reactor.callLater(PERIOD, self._ticks)
+
+    def _ticks(self) -> None:
+        """Look after the awake threads."""
+        self._next_tick = None
+        now = time.monotonic()
+        with self._lock:
+            if self._awake == 0:
+                self._watch(True)
+                return
+            self._mood = self._tick.mood(leading=self._leader != 0, finished=self._finished, cpu=self._cpu_seconds(),
+                                         elapsed=now - self._ticked)
+            if self._mood in (Mood.WAITING, Mood.SHARING):
+                self._wake(_SPARING.get(self._mood, len(self._queue)))
+                self._watch(True)
+        self._see_to_a_tick()
+
+    # Runs in: any
+
+    def submit(self, job: IJob) -> bool:
+        """Queue a job and see to it that a thread will take it; False if the queue is full or the pool has ended."""
+        if len(self._queue) >= self._longest or not self._running:
+            return False
+        self._queue.append(job)
+        caller = get_ident()
+        if caller != self._leader and caller not in self._clocks:  # both look into the queue themselves
+            self._reactor.callFromThread(self._queued)
+        return True
+
+    def _queued(self) -> None:
+        """Wake a thread for a job that came from elsewhere than the set. Runs in: reactor thread."""
+        if self._leader and self._led is not None:
+            self._led.nudge()
+        else:
+            self._wake_for_queue(0)  # those awake and moving look into the queue next
+
+    def _watch(self, on: bool) -> None:
+        if self._led is not None:
+            self._led.watch(on)
+
+    # Under the lock
+
+    def _wake(self, most: int) -> int:
+        """Wake up to `most` threads, and no more than jobs are queued; return how many."""
+        wanted = min(most, len(self._queue))
+        for woken in range(wanted):
+            if self._parked:
+                self._awake += 1
+                self._parked.pop().release()
+            elif self._count < self._most:
+                self._start_thread()
+            else:
+                return woken
+        return wanted
+
+    def _cpu_seconds(self) -> float:
+        return sum(time.clock_gettime(clock) for clock in self._clocks.values() if clock is not None)
+
+    def _start_thread(self) -> None:
+        self._count += 1
+        self._awake += 1
+        threading.Thread(target=self._work, name=f"{self._name}-{self._count}", daemon=True).start()
+
+    # Runs in: application thread
+
+    def _work(self) -> None:
+        me = allocate_lock()
+        me.acquire()
+        with self._lock:
+            self._clocks[get_ident()] = _cpu_clock()
+        queue = self._queue
+        try:
+            while True:
+                try:
+                    job = queue.popleft()
+                except IndexError:
+                    if not self._rest(me):
+                        return
+                else:
+                    job.run()
+                    self._finished += 1
+        finally:
+            with self._lock:
+                del self._clocks[get_ident()]
+                self._count -= 1
+                self._awake -= 1
+
+    def _rest(self, me: LockType) -> bool:
+        """Lead or sleep until there is something to do; False when the pool has ended."""
+        gave_up = False
+        if self._led is not None and self._lead.acquire(False):
+            if self._lead_once(self._led):
+                return self._running
+            gave_up = True
+        with self._lock:
+            if not self._running:
+                return False
+            if self._queue:
+                return True
+            self._awake -= 1
+            if gave_up or self._awake == 0:
+                self._watch(True)
+            self._parked.append(me)
+        me.acquire()
+        return True
+
+    def _lead_once(self, led: LedSet) -> bool:
+        """Poll and read for all, as the holder of the lead; True if that brought something. Gives the lead back."""
+        try:
+            self._leader = get_ident()
+            led.watch(False)
+            return bool(led.take(0 if self._queue else LINGER) or self._queue)
+        finally:
+            self._leader = 0
+            self._lead.release()
+
+
+class _Watched:
+    """The set as the reactor knows it (IReadDescriptor). Runs in: reactor thread."""
+
+    def __init__(self, led: LedSet, ready: Callable[[], None]) -> None:
+        self._led = led
+        self.doRead = ready
+
+    def fileno(self) -> int:
+        return self._led.fileno()
+
+    def logPrefix(self) -> str:  # noqa: N802 (Twisted's name)
+        return "connections"
+
+    def connectionLost(self, reason: object) -> None:  # noqa: N802
+        """The reactor ends."""
+
+
+def _cpu_clock() -> int | None:
+    """Return the clock that counts this thread's CPU time, where the platform has one."""
+    try:
+        return time.pthread_getcpuclockid(get_ident())
+    except (AttributeError, OSError):
+        return None

@@ -1,0 +1,121 @@
+"""One WSGI application as a responder: calls it, sends what it returns, closes it whatever happens.
+
+Runs in: application thread. The application's exceptions are told once, with its traceback and the request's id.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, BinaryIO
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from wsgicontainer.errors import PeerGone
+from wsgicontainer.interfaces import IExchange, IResponder
+from wsgicontainer.wsgi.environ import environ_for
+from wsgicontainer.wsgi.response import Response
+
+_log = Logger()
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class FileWrapper:
+    """`wsgi.file_wrapper` (PEP 3333): an iterable over a file, sent by the kernel where the file allows it."""
+
+    def __init__(self, file: BinaryIO, block_size: int = 65536) -> None:
+        """Wrap a file from its present position on."""
+        self.file, self.block_size = file, block_size
+        close = getattr(file, "close", None)
+        if close is not None:
+            self.close = close
+
+    def __iter__(self) -> FileWrapper:
+        """Iterate over blocks."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next block."""
+        block = self.file.read(self.block_size)
+        if not block:
+            raise StopIteration
+        return block
+
+    def rest(self) -> tuple[int, int, int] | None:
+        """Return a new descriptor, the position and the octets left, if this is a regular file; otherwise None."""
+        try:
+            descriptor, offset = self.file.fileno(), self.file.tell()
+            size = os.stat(descriptor).st_size
+            return (os.dup(descriptor), offset, size - offset) if size > offset and _regular(descriptor) else None
+        except (AttributeError, OSError, ValueError):
+            return None
+
+
+@implementer(IResponder)
+class WSGIApplication:
+    """Answers exchanges by calling a WSGI application."""
+
+    def __init__(self, application: Application, errors: Any, *, multiprocess: bool = False) -> None:
+        """`errors` becomes `wsgi.errors`: a text stream that any thread may write to."""
+        self._application = application
+        self._constants = {
+            "wsgi.version": (1, 0), "wsgi.errors": errors, "wsgi.multithread": True, "wsgi.multiprocess": multiprocess,
+            "wsgi.run_once": False, "wsgi.input_terminated": True, "wsgi.file_wrapper": FileWrapper,
+        }
+
+    def respond(self, exchange: IExchange) -> None:
+        """Call the application and send its response."""
+        environ = environ_for(exchange, self._constants)
+        response = Response(exchange)
+        result: Any = None
+        try:
+            result = self._application(environ, response.start_response)
+            _send(exchange, response, result)
+        except PeerGone:
+            raise
+        except BaseException:
+            # SystemExit too: an application must not end the server, and close() must still be called.
+            _log.failure("The application failed at {method} {target} [request {id}]", method=exchange.request.method,
+                         target=exchange.request.target, id=exchange.request_id)
+            exchange.fail("the application raised")
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                self._close(close, exchange)
+
+    def _close(self, close: Callable[[], object], exchange: IExchange) -> None:
+        try:
+            close()
+        except BaseException:
+            _log.failure("close() failed at {method} {target} [request {id}]", method=exchange.request.method,
+                         target=exchange.request.target, id=exchange.request_id)
+
+
+def _send(exchange: IExchange, response: Response, result: Any) -> None:
+    """Send what an application returned."""
+    if type(result) in (list, tuple) and len(result) <= 1:
+        response.whole(result[0] if result else b"")
+        return
+    if type(result) is FileWrapper and response.head is not None and not exchange.started:
+        piece = _piece(result, response.head.length)
+        if piece is not None:
+            exchange.reply_file(response.head, *piece)
+            return
+    for block in result:
+        response.write(block)
+    response.finish()
+
+
+def _piece(wrapper: FileWrapper, length: int | None) -> tuple[int, int, int] | None:
+    rest = wrapper.rest()
+    if rest is None or length is None:
+        return rest
+    if length > rest[2]:
+        os.close(rest[0])
+        return None
+    return rest[0], rest[1], length
+
+
+def _regular(descriptor: int) -> bool:
+    return (os.fstat(descriptor).st_mode & 0o170000) == 0o100000

@@ -24,7 +24,7 @@ demo: $(VENV)/.demo
 	@echo "  Its admin:       http://127.0.0.1:$(PORT)/admin/   login: admin   password: admin"
 	@echo "  Ctrl-C ends it; below is the access log."
 	@echo
-	@cd $(DEMO) && exec $(BIN)/twist wsgicontainer mysite.wsgi:application --port tcp:$(PORT):interface=127.0.0.1 \
+	@cd $(DEMO) && exec $(BIN)/twist --log-format text wsgicontainer mysite.wsgi:application --port tcp:$(PORT):interface=127.0.0.1 \
 		--static /static=./var/static --access-log -
 
 test: $(VENV)/.test

@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 
 
 def makeService(settings: Settings, reactor: Any) -> MultiService:
-    """Make the service: a MultiService whose children are named (`web`, `threads`, `timers`). Raises ConfigurationError."""
+    """Make the service: a MultiService with named children (`web`, `threads`, `timers`). Raises ConfigurationError."""
     from wsgicontainer import assembly
 
     return assembly.makeService(settings, reactor)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from twisted.application.service import IServiceMaker
 from twisted.application.twist._options import TwistOptions
@@ -23,22 +23,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     working = os.getcwd()
     if working not in sys.path and "" not in sys.path:
         sys.path.insert(0, working)
-    _OurTwist.main(twist_words(sys.argv if argv is None else argv))
+    _OurTwist.main(sys.argv if argv is None else argv)
 
 
 def twist_words(argv: Sequence[str]) -> list[str]:
-    """Turn our command line into twist's: its options first, then our name, then ours."""
+    """Turn our command line into twist's: its options first, then our name, then ours. Raises UsageError."""
     twists = ["--log-format=text"]
     ours = []
     rest = iter(argv[1:])
     for word in rest:
-        name, equals, _ = word.removeprefix("--").partition("=")
-        if word.startswith("--") and name in TWIST_OPTIONS:
-            twists += [word] if equals else [word, *(value for value, _ in zip(rest, range(1), strict=False))]
+        name, equals, value = word.partition("=")
+        if name.removeprefix("--") in TWIST_OPTIONS and word.startswith("--"):
+            twists.append(f"{name}={value if equals else _value(name, rest)}")
         else:
             ours.append(word)
             ours.extend(rest if word == "--" else ())
-    return [argv[0], *twists, "wsgicontainer", *ours]
+    return [*twists, "wsgicontainer", *ours]
+
+
+def _value(name: str, rest: Iterator[str]) -> str:
+    for value in rest:
+        return value
+    raise usage.UsageError(f"{name}: its value is missing")
 
 
 class _OurTwistOptions(TwistOptions):
@@ -59,7 +65,7 @@ class _OurTwist(Twist):
         """Parse the command line."""
         options = _OurTwistOptions()
         try:
-            options.parseOptions(argv[1:])
+            options.parseOptions(twist_words(argv))
         except usage.UsageError as error:
             sys.stderr.write(f"wsgicontainer: {error}\n")
             raise SystemExit(2) from None

@@ -1,8 +1,8 @@
 """The table of options as the command line, the environment and TOML: texts -> Settings.
 
-The command line is read and checked when Twisted parses it, without opening a file, importing the application or touching a
-reactor. Environment and TOML are read by `settings_from`, later, through what the caller hands in. TOML < environment < command
-line; a list replaces the list of a weaker source.
+The command line is read and checked when Twisted parses it, without opening a file, importing the application or
+touching a reactor. Environment and TOML are read by `settings_from`, later, through what the caller hands in.
+TOML < environment < command line; a list replaces the list of a weaker source.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, NoReturn
 
 from attrs import frozen
@@ -34,7 +35,7 @@ ReadFile = Callable[[str], bytes]
 
 
 class Options(usage.Options):
-    """What the user typed: a dict from Settings attributes (`"ports"`, `"min_threads"`) to values, only of what was given.
+    """What the user typed: a dict from Settings attributes (`"ports"`, `"min_threads"`) to the values that were given.
 
     Beside them stand `"config"`, `"check-config"` and `"print-config"`. The `opt_` methods come from the table.
     """
@@ -64,10 +65,8 @@ class Options(usage.Options):
 
     def opt_version(self) -> NoReturn:
         """Print versions and stop."""
-        from wsgicontainer import __version__
-
         python = ".".join(map(str, sys.version_info[:3]))
-        print(f"wsgicontainer {__version__}, Twisted {twisted_copyright.version}, Python {python}")
+        print(f"wsgicontainer {version('wsgicontainer')}, Twisted {twisted_copyright.version}, Python {python}")
         raise SystemExit(0)
 
     def __str__(self) -> str:
@@ -113,7 +112,7 @@ def command_name(program: str) -> str:
     return f"{name} wsgicontainer" if name in ("twist", "twistd") else "wsgicontainer"
 
 
-# The command line's order ---------------------------------------------------------------------------------------------
+# The command line's order ----------------------------------------------------------------------------------
 
 
 def arrange(words: Sequence[str], longs: Collection[str], shorts: str) -> list[str]:
@@ -175,7 +174,7 @@ def _unknown(name: str, longs: Collection[str]) -> ConfigurationError:
     return ConfigurationError(f"--{name}: there is no such option{did_you_mean(f'--{name}', known)}")
 
 
-# The sources ----------------------------------------------------------------------------------------------------------
+# The sources ----------------------------------------------------------------------------------
 
 
 @frozen
@@ -224,7 +223,7 @@ _PREFIX = "WSGICONTAINER_"
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """Take our variables; an empty one counts as not set.
 
-    A name that is nearly one of ours is a slip and is told; others are left alone (Kubernetes makes such names for services).
+    A name that is nearly one of ours is a slip and is told; others are left alone: Kubernetes makes such for services.
     """
     known = {option.variable: option for option in OPTIONS if option.attribute}
     plain: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """The door of `twist` and `twistd`: the two names that Twisted wants of a plugin, `Options` and `makeService`.
 
-What goes wrong becomes one sentence on stderr and an exit status, whether settings are wrong, the application does not import
-or a port is taken when the service starts. The global reactor is imported here, and only once settings are sound.
+What goes wrong becomes one sentence on stderr and an exit status, whether settings are wrong, the application does not
+import or a port is taken when the service starts. The global reactor is imported here, once settings are sound.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def _telling() -> Iterator[None]:
 class _ToldService(MultiService):
     """Holds the whole service and tells what goes wrong when it starts, such as a taken port.
 
-    A `twistd` that has gone into the background has no stderr any more: there the error itself goes up, and twistd reports it
-    to the terminal through its status pipe.
+    A `twistd` that has gone into the background has no stderr any more: there the error itself goes up, and twistd
+    reports it to the terminal through its status pipe.
     """
 
     def __init__(self, service: MultiService, getpid: Callable[[], int]) -> None:

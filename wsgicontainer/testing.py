@@ -12,7 +12,6 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from zope.interface import implementer
-from zope.interface.verify import verifyObject
 
 from wsgicontainer.errors import ApplicationError, PeerGone
 from wsgicontainer.interfaces import IExchange
@@ -112,11 +111,19 @@ class MemoryExchange:
         finally:
             os.close(descriptor)
 
+    def error(self, status: str, fields: Fields | None = None) -> None:
+        """Keep a reply that says its status."""
+        content = f"{status}\n".encode("latin-1")
+        length = ("Content-Length", str(len(content)))
+        self.reply(
+            self.prepare(status, [("Content-Type", "text/plain; charset=utf-8"), length, *(fields or ())]), content
+        )
+
     def fail(self, reason: str) -> None:
         """Remember why; 500 if nothing was sent."""
         self.failure = reason
         if not self.started:
-            self.reply(self.prepare("500 Internal Server Error", [("Content-Length", "0")]), b"")
+            self.error("500 Internal Server Error")
 
     def gone(self) -> bool:
         """Tell what `peer_gone` says."""
@@ -141,6 +148,3 @@ class MemoryExchange:
     def _has_content(self) -> bool:
         """RFC 9110 section 6.4.1: HEAD, 204 and 304 have none."""
         return self.request.method != "HEAD" and self.code not in (204, 304)
-
-
-verifyObject(IExchange, MemoryExchange(make_request("GET", "/")))

@@ -23,7 +23,8 @@ BIN = Path(sys.executable).parent
 COMMANDS = {
     "module": [sys.executable, "-m", "wsgicontainer"],
     "script": [str(BIN / "wsgicontainer")],
-    "twist": [str(BIN / "twist"), "wsgicontainer"],
+    # Into a pipe, twist would log JSON.
+    "twist": [str(BIN / "twist"), "--log-format=text", "wsgicontainer"],
     "twistd": [str(BIN / "twistd"), "--nodaemon", "--pidfile=", "wsgicontainer"],
 }
 LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:(\d+))")
@@ -96,9 +97,10 @@ class Server:
         """Wait until it listens; fail with its output if it does not."""
         found = self._output.wait_for(LISTENING, seconds)
         if found is None:
-            status = self.stop(signal.SIGKILL)
+            end = "after" if self.process.poll() is None else f"but ended with {self.process.returncode} within"
+            self.kill()
             line = " ".join(self.arguments)
-            pytest.fail(f"{line} did not listen (exit status {status}):\n{self.output()}", pytrace=False)
+            pytest.fail(f"{line}\ndid not listen {end} {seconds} s:\n{self.output()}", pytrace=False)
         self.url, self.port = found[1], int(found[2])
         return self
 
@@ -140,6 +142,21 @@ class Server:
 
 
 Serve = Callable[..., Server]
+
+
+@pytest.fixture
+def start() -> Iterator[Serve]:
+    """Start any command: `start("twistd", "--nodaemon", …, cwd=folder).started()`; it ends with the test."""
+    servers: list[Server] = []
+
+    def start(program: str, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Server:
+        path = program if "/" in program else str(BIN / program)
+        servers.append(Server([path, *arguments], cwd=cwd, env=env or {}))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.kill()
 
 
 def launcher(folder: Path, apps: Path, transport: str) -> Iterator[Serve]:

@@ -154,10 +154,16 @@ def test_help_shows_the_command_that_was_typed(program: str, command: str) -> No
 @given(st.lists(st.text(max_size=8)), st.lists(st.text(min_size=1).filter(lambda text: text[0] != "-")))
 def test_values_and_positional_words_come_through_as_they_are(values: list[str], positional: list[str]) -> None:
     words = [word for value in values for word in ("--port", value)]
-    assert arrange([*positional, *words], ["port="], "") == [*(f"--port={value}" for value in values), "--", *positional]
+    assert arrange([*positional, *words], ["port="], "") == [
+        *(f"--port={value}" for value in values),
+        "--",
+        *positional,
+    ]
 
 
-@given(st.lists(st.sampled_from(["-p", "--port", "--port=x", "--help", "-h", "--", "-", "a", "--no", "-x"]), max_size=6))
+@given(
+    st.lists(st.sampled_from(["-p", "--port", "--port=x", "--help", "-h", "--", "-", "a", "--no", "-x"]), max_size=6)
+)
 def test_any_line_is_arranged_or_refused(words: list[str]) -> None:
     try:
         arranged = arrange(words, ["port=", "help"], "p:h")
@@ -172,7 +178,7 @@ def test_a_short_flag_of_somebodys_subclass_is_kept() -> None:
 
 def test_a_subclass_may_have_an_option_that_the_table_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
     class Theirs(Options):
-        optParameters = [["color", "c", "red", "the color"]]
+        optParameters = (("color", "c", "red", "the color"),)
 
     options = Theirs()
     options.parseOptions(["--color", "blue", APP])
@@ -224,8 +230,6 @@ def test_every_option_has_its_variable() -> None:
     ],
 )
 def test_a_wrong_variable_is_told_by_its_name(variable: str, value: str, told: str) -> None:
-    if variable == "PORT":
-        told = told.replace("PORT=8000", "PORT=8000")
     assert refused(APP, environ={variable: value}) == f"{variable}: {told}"
 
 
@@ -285,11 +289,27 @@ def test_a_named_file_is_the_only_one() -> None:
     ("words", "texts", "told"),
     [
         (["--config", "x"], {}, "--config: there is no file x; write one, or leave --config out"),
-        ([], {"wsgicontainer_toml": "threads = 'x'"}, "wsgicontainer.toml: threads: 'x' is not a whole number; write threads = 8"),
-        ([], {"wsgicontainer_toml": "port = 8"}, 'wsgicontainer.toml: port: \'8\' does not say what to listen on; write port = "tcp:8"'),
-        ([], {"wsgicontainer_toml": "thread = 8"}, "wsgicontainer.toml: thread: there is no such option; did you mean threads?"),
+        (
+            [],
+            {"wsgicontainer_toml": "threads = 'x'"},
+            "wsgicontainer.toml: threads: 'x' is not a whole number; write threads = 8",
+        ),
+        (
+            [],
+            {"wsgicontainer_toml": "port = 8"},
+            "wsgicontainer.toml: port: '8' does not say what to listen on; write port = \"tcp:8\"",
+        ),
+        (
+            [],
+            {"wsgicontainer_toml": "thread = 8"},
+            "wsgicontainer.toml: thread: there is no such option; did you mean threads?",
+        ),
         (["--config", "{x}"], {"{x}": "thread = 8"}, "{x}: thread: there is no such option; did you mean threads?"),
-        ([], {"pyproject_toml": "[tool]\nwsgicontainer = 3"}, "pyproject.toml: wsgicontainer under tool is not a table; write [tool.wsgicontainer]"),
+        (
+            [],
+            {"pyproject_toml": "[tool]\nwsgicontainer = 3"},
+            "pyproject.toml: wsgicontainer under tool is not a table; write [tool.wsgicontainer]",
+        ),
     ],
 )
 def test_a_wrong_file_is_told_by_its_name(words: list[str], texts: dict[str, str], told: str) -> None:
@@ -305,7 +325,7 @@ def test_a_file_that_may_not_be_read_is_told() -> None:
     def read(name: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    with pytest.raises(ConfigurationError, match="^wsgicontainer.toml: it can't be read: Permission denied; mend"):
+    with pytest.raises(ConfigurationError, match=r"^wsgicontainer\.toml: it can't be read: Permission denied; mend"):
         settings_from(parsed(APP), {}, read)
 
 

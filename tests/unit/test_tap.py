@@ -125,16 +125,16 @@ def test_check_config_loads_everything_says_what_would_run_and_stops(capsys: pyt
 @pytest.mark.parametrize("when", ["privileged", "start"])
 def test_a_taken_port_is_a_sentence_and_status_3(when: str, capsys: pytest.CaptureFixture[str]) -> None:
     service = make(APP, build=lambda settings: unstartable(when))
+    start = {"privileged": service.privilegedStartService, "start": service.startService}[when]
     with pytest.raises(SystemExit) as caught:
-        service.privilegedStartService()
-        service.startService()
+        start()
     assert caught.value.code == 3
     assert capsys.readouterr().err == "wsgicontainer: --port: tcp:80 is taken; write --port tcp:8000\n"
 
 
 def test_twistd_removes_its_pid_file_on_a_refusal() -> None:
     """Its runner does so for an Exception only; a plain SystemExit would leave the file."""
-    with pytest.raises(Exception) as caught:  # noqa: B017, PT011 # that it is an Exception is the promise
+    with pytest.raises(Exception) as caught:
         make(APP, build=lambda settings: unstartable("start")).startService()
     assert isinstance(caught.value, SystemExit)
 

@@ -13,7 +13,7 @@ from wsgicontainer.errors import ApplicationError, PeerError
 from wsgicontainer.messages import Fields
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*")
+FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 """RFC 9112 section 5: no space before the colon, no line folding, no control character in the value."""
 HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]*)(?::[0-9]{0,5})?")
 """RFC 9110 section 7.2: uri-host [ ":" port ]."""
@@ -41,7 +41,7 @@ def field(line: bytes) -> tuple[str, str]:
         raise PeerError("400 Bad Request", "malformed field line")
     name = match[1].decode("ascii")
     key = name.upper().replace("-", "_")
-    value = match[2].decode("latin-1")
+    value = match[2].strip(b" \t").decode("latin-1")
     if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         key = "HTTP_" + key
     if "_" in name or key in DROPPED or key.startswith(_FORWARDING):

@@ -8,6 +8,7 @@ Runs in: reactor thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from attrs import frozen
@@ -54,7 +55,7 @@ class WebService(Service):
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
         self._listening = self._hurried = False
-        self._sweeper = LoopingCall(lambda: roll.sweep(reactor.seconds()))
+        self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
 
     def privilegedStartService(self) -> None:  # noqa: N802 (Twisted's name)

@@ -1,7 +1,7 @@
 """What an option's value may be: a `Kind` turns the operator's text into a value, and a value back into plain data.
 
-What is wrong is told by `Wrong`, with the mend; who was asked (`--threads`, `WSGICONTAINER_THREADS`, `threads =`) is added by
-`option`. `kind.parse(str(kind.write(value))) == value` holds for every kind. Here: numbers, words, files, variables.
+What is wrong is told by `Wrong`, with the mend; who was asked (`--threads`, `WSGICONTAINER_THREADS`, `threads =`) is
+added by `option`. `kind.parse(str(kind.write(value))) == value` holds for every kind. Here: numbers, words, files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Kind:
     """Smallest and largest value, for the reference."""
 
 
-# Numbers ------------------------------------------------------------------------------------------------------------
+# Numbers ----------------------------------------------------------------------------------
 
 
 def whole(low: int, high: int) -> Kind:
@@ -75,7 +75,7 @@ _FACTORS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def size(low: int, high: int, zero: bool = False) -> Kind:
-    """Make the kind of sizes in octets with the suffixes K, M and G (powers of 1024); `zero` also allows 0: no limit."""
+    """Make the kind of sizes in octets, with suffixes K, M and G (powers of 1024); `zero` also allows 0: no limit."""
     span = f"{'0 (no limit), ' if zero else ''}{write_size(low)} to {write_size(high)}"
     return Kind("SIZE", partial(_parse_size, low, high, zero), write_size, span)
 
@@ -104,7 +104,7 @@ def _within(value: _Number, low: float, high: float, write: Callable[[Any], Plai
     return value
 
 
-# Words --------------------------------------------------------------------------------------------------------------
+# Words ----------------------------------------------------------------------------------
 
 
 def choice(*names: str) -> Kind:
@@ -148,7 +148,7 @@ def _parse_variable(text: str) -> tuple[str, str]:
 VARIABLE = Kind("K=V", _parse_variable, "=".join)
 
 
-# Escapes ------------------------------------------------------------------------------------------------------------
+# Escapes ----------------------------------------------------------------------------------
 
 
 def split_escaped(text: str, separator: str) -> list[str]:

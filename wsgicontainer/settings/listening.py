@@ -22,24 +22,22 @@ def _parse_endpoint(text: str) -> str:
         raise Wrong(
             f"asks for {kind}:, which this version does not have", "ssl:443:privateKey=key.pem:certKey=cert.pem"
         )
+    if rest[0].startswith("//") or (kind not in _ENDPOINTS and _looks_like_host(text)):
+        raise Wrong("is an address, not an endpoint", _mend_address(text))
     if kind == "haproxy":
         _parse_endpoint(text.partition(":")[2])
     elif kind in _ENDPOINTS:
         _ENDPOINTS[kind](kind, rest[0])
-    elif rest[0].startswith("//") or _looks_like_host(text):
-        raise Wrong("is an address, not an endpoint", _mend_address(text))
     return text
 
 
 def _check_tcp(kind: str, first: str) -> None:
-    if first.startswith("//"):
-        raise Wrong("is an address, not an endpoint", _mend_address(f"{kind}:{first}"))
     port = first.removeprefix("port=")
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > _LAST_PORT:
         raise Wrong(f"has no port from 0 to {_LAST_PORT}", f"{kind}:8000")
 
 
-def _check_descriptor(kind: str, first: str) -> None:
+def _check_descriptor(_kind: str, first: str) -> None:
     if not re.fullmatch(r"[0-9]{1,9}", first):
         raise Wrong("has no number of a file descriptor", "fd:3")
 

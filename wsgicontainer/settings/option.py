@@ -1,6 +1,6 @@
 """A row of the table of options, and how each source of values spells it.
 
-The row makes its field of `Settings`, parses its texts and words its complaints: the option, what is wrong, what to write.
+The row makes its field of `Settings`, parses texts and words complaints: the option, what is wrong, what to write.
 """
 
 from __future__ import annotations

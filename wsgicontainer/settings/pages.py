@@ -15,9 +15,10 @@ from wsgicontainer.settings.option import Option
 from wsgicontainer.settings.table import FIELDS, GROUPS, OPTIONS, Settings
 
 _SOURCES = """\
-Every option --some-option is also WSGICONTAINER_SOME_OPTION in the environment and some-option in TOML. What may be repeated{mark}
-is a list in TOML; in the environment it is one value per line or, in a single line, values between semicolons. The command line
-wins over the environment, which wins over TOML: a list replaces the other list. Names can't be abbreviated."""
+Every option --some-option is also WSGICONTAINER_SOME_OPTION in the environment and some-option in TOML. What may be
+repeated{mark} is a list in TOML; in the environment it is one value per line or, in a single line, values between
+semicolons. The command line wins over the environment, which wins over TOML: a list replaces the other list. Names
+can't be abbreviated."""
 
 
 def by_group(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
@@ -28,7 +29,8 @@ def by_group(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
 
 def help_page(command: str, width: int) -> str:
     """Render `--help` for a terminal of `width` columns; `command` is what the user typed before our options."""
-    usage = f"Usage: {command} [APP] [options]\n\n  {command} mysite.wsgi:application --port tcp:8000 --static /static=./static\n"
+    example = f"{command} mysite.wsgi:application --port tcp:8000 --static /static=./static"
+    usage = f"Usage: {command} [APP] [options]\n\n  {example}\n"
     groups = "".join(
         f"\n{group}:\n" + "".join(_help_row(option, width) for option in options)
         for group, options in by_group(OPTIONS)
@@ -71,12 +73,9 @@ def toml_page(settings: Settings, origins: Mapping[str, str]) -> str:
     for group, options in by_group(FIELDS):
         lines.append(f"\n# {group}")
         for option in options:
-            value = (
-                f"{option.name} = {_toml(plain[option.name])}  #"
-                if option.name in plain
-                else f"# {option.name} is not set:"
-            )
-            lines.append(f"{value} {origins.get(option.attribute, 'default')}")
+            origin = origins.get(option.attribute, "default")
+            setting = f"{option.name} = {_toml(plain[option.name])}  # {origin}" if option.name in plain else None
+            lines.append(setting or f"# {option.name} is not set")
     return "\n".join(lines).lstrip() + "\n"
 
 
@@ -105,7 +104,8 @@ def reference_page() -> str:
         f"\n## {group}\n" + "".join(_reference_row(option) for option in options)
         for group, options in by_group(OPTIONS)
     )
-    return f"# Options\n\n<!-- Made by docs/make_options.py from wsgicontainer/settings/table.py: change it there. -->\n\n{sources}\n{groups}"
+    made = "<!-- Made by docs/make_options.py from wsgicontainer/settings/table.py: change it there. -->"
+    return f"# Options\n\n{made}\n\n{sources}\n{groups}"
 
 
 def _reference_default(option: Option) -> str:

@@ -1,7 +1,7 @@
 """The one table of options, and `Settings`, whose fields its rows are.
 
-Each field is declared by its `Option`; `OPTIONS` is read off the fields. Longer than other modules because it is a table: to
-learn what can be set, read it from top to bottom. Only `count_cores` asks the machine, for a default.
+Each field is declared by its `Option`; `OPTIONS` is read off the fields. Longer than other modules because it is a
+table: to learn what can be set, read it from top to bottom. Only `count_cores` asks the machine, for a default.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Settings:
         sites.MOUNT,
         _WEB,
         "one more application, below a path",
-        "The longest prefix that matches whole segments wins; the rest of the path is PATH_INFO, the prefix SCRIPT_NAME.",
+        "The longest prefix that matches whole segments wins. The prefix is SCRIPT_NAME, the rest PATH_INFO.",
         "/api=api.wsgi:application",
         default=(),
         repeatable=True,
@@ -79,7 +79,7 @@ class Settings:
         sites.STATIC,
         _WEB,
         "a folder of files below a path; [,index=FILE][,max-age=S]",
-        "Files are sent without an application thread. A backslash before a comma makes it part of the name.",
+        "Sending a file holds no application thread. A backslash before a comma makes it part of the name.",
         "/static=./static,max-age=3600",
         default=(),
         repeatable=True,
@@ -102,8 +102,8 @@ class Settings:
         listening.ENDPOINT,
         _PORTS,
         "where to listen: a Twisted endpoint, or fd:N",
-        "Only this machine can reach the default: what the internet may see is said aloud. If the environment has PORT and no"
-        " endpoint is given, it is tcp:$PORT on all interfaces, as platforms expect.",
+        "Only this machine can reach the default: what the internet may see is said aloud. If the environment has PORT"
+        " and no endpoint is given, it is tcp:$PORT on all interfaces, as platforms expect.",
         "tcp:8000",
         default=("tcp:8000:interface=127.0.0.1",),
         flag="p",
@@ -115,7 +115,7 @@ class Settings:
         kinds.whole(1, 4096),
         _THREADS,
         "most application threads",
-        "So many requests can be in the application at once. More threads than that mostly wait for the interpreter's lock.",
+        "So many requests can be in the application at once. More threads mostly wait for the interpreter's lock.",
         "8",
         default=attrs.Factory(lambda: default_threads(count_cores())),
         default_text="4 × cores, at least 4, at most 32",
@@ -136,7 +136,7 @@ class Settings:
         kinds.choice("auto", "nested", "twisted"),
         _THREADS,
         "how plain connections are read: a nested epoll set, or Twisted's transports",
-        "auto takes nested where the platform has epoll: it spares most of the reactor's work. twisted runs everywhere.",
+        "auto takes nested where the platform has epoll: it spares most of the reactor's work. twisted runs anywhere.",
         "auto",
         default="auto",
     ).field()
@@ -205,7 +205,7 @@ class Settings:
         kinds.whole(1, 1_000_000),
         _LOAD,
         "most open connections; beyond them accepting pauses",
-        "An idle one costs a descriptor and some kilobytes. The process's limit of open files must allow it (ulimit -n).",
+        "An idle one costs a descriptor and some kilobytes. The limit of open files must allow it (ulimit -n).",
         "10000",
         default=10_000,
         unit="connections",
@@ -225,7 +225,7 @@ class Settings:
         kinds.whole(1, 65_535),
         _LOAD,
         "connections that the kernel may hold before they are accepted",
-        "As gunicorn; Twisted's 50 is too few for a burst. An endpoint's own backlog= wins; the kernel caps both (somaxconn).",
+        "As gunicorn; Twisted's 50 is too few for a burst. An endpoint's own backlog= wins; the kernel caps both.",
         "2048",
         default=2048,
         unit="connections",
@@ -340,9 +340,10 @@ class Settings:
         _check_repeats("--port", self.ports)
         if not self.ports:
             raise ConfigurationError("--port: there is no endpoint to listen on; write --port tcp:8000")
-        if self.min_threads > self.threads:
+        least, most = self.min_threads, self.threads
+        if least > most:
             raise ConfigurationError(
-                f"--min-threads: {self.min_threads} is more than --threads {self.threads}; write --min-threads {self.threads}"
+                f"--min-threads: {least} is more than --threads {most}; write --min-threads {most}"
             )
 
     def as_plain(self) -> dict[str, Plain | list[Plain]]:
@@ -376,7 +377,7 @@ COMMANDS: tuple[Option, ...] = (
         kinds.path("FILE"),
         _FILES,
         "read options from this TOML file",
-        "Without it, wsgicontainer.toml and then [tool.wsgicontainer] of pyproject.toml in the working directory are read.",
+        "Without it, wsgicontainer.toml is read, or [tool.wsgicontainer] of pyproject.toml, in the working directory.",
         "wsgicontainer.toml",
         attribute="",
     ),

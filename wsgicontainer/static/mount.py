@@ -1,9 +1,9 @@
 """The files of one directory under a prefix: GET and HEAD, validators, 304, one range, an index file.
 
 What may be asked for is decided on the percent-decoded path, before the disk is touched: no empty name, none that
-begins with a dot (so neither `..` nor `.git`), no backslash, no NUL. `beneath` keeps links inside. What is opened is judged by
-its descriptor, so nothing can change in between; anything but a regular file is 404, as is what we may not read.
-Small files go out with their head in one piece, others by `reply_file`, which does not hold the thread.
+begins with a dot (so neither `..` nor `.git`), no backslash, no NUL. `beneath` keeps links inside. What is opened is
+judged by its descriptor, so nothing can change in between; anything but a regular file is 404, as is what we may not
+read. Small files go out with their head in one piece, others by `reply_file`, which does not hold the thread.
 
 No listing of directories, no compression, no content coding. Runs in: application thread.
 """
@@ -73,9 +73,9 @@ class StaticMount:
         """Answer with the file that the rest of the path names."""
         request = exchange.request
         if request.method not in ("GET", "HEAD"):
-            _say(exchange, "405 Method Not Allowed", [("Allow", "GET, HEAD")])
+            _say(exchange, "405 Method Not Allowed", ("Allow", "GET, HEAD"))
             return
-        names = _names(request.path[len(exchange.prefix) :])
+        names = _names(request.path[len(exchange.prefix) :] or ("" if exchange.prefix else "/"))
         if names is None:
             _say(exchange, "404 Not Found")
             return
@@ -88,7 +88,7 @@ class StaticMount:
 
     def _serve(self, exchange: IExchange, names: list[str]) -> None:
         """Open what the names lead to; a slash at the end stands for the index in there."""
-        as_folder = not names or not names[-1]
+        as_folder = names[-1:] == [""]
         if as_folder:
             if self._index is None:
                 _say(exchange, "404 Not Found")
@@ -99,41 +99,47 @@ class StaticMount:
             status = os.fstat(descriptor)
             if stat.S_ISREG(status.st_mode):
                 validators = validators_of(status.st_size, status.st_mtime_ns, self._clock())
-                descriptor = self._send(exchange, _File(descriptor, names[-1], status.st_size, validators))
+                self._send(exchange, _File(descriptor, names[-1], status.st_size, validators))
             elif stat.S_ISDIR(status.st_mode) and self._index is not None and not as_folder:
                 _redirect(exchange)
             else:
                 _say(exchange, "404 Not Found")
         finally:
-            if descriptor >= 0:
-                os.close(descriptor)
+            os.close(descriptor)
 
-    def _send(self, exchange: IExchange, file: _File) -> int:
-        """Answer with an open file; return its descriptor, or -1 if the exchange has taken it over."""
+    def _send(self, exchange: IExchange, file: _File) -> None:
+        """Answer with an open file, or with why not."""
         request, validators = exchange.request, file.validators
         verdict = precondition(request.fields, validators)
         if verdict == 412:
             _say(exchange, "412 Precondition Failed")
-            return file.descriptor
+            return
         fields = [("ETag", validators.etag), ("Last-Modified", validators.last_modified), *self._caching, _NOSNIFF]
         if verdict == 304:
             exchange.reply(exchange.prepare("304 Not Modified", fields), b"")
-            return file.descriptor
-        span = None
-        if request.method == "GET" and "HTTP_RANGE" in request.fields and range_applies(request.fields, validators):
-            span = requested_span(request.fields["HTTP_RANGE"], file.size)
-        if span is not None and not span.count:
-            _say(exchange, "416 Range Not Satisfiable", [("Content-Range", span.content_range(file.size))])
-            return file.descriptor
+            return
         fields += [("Content-Type", content_type(file.name)), ("Accept-Ranges", "bytes")]
-        if span is not None:
+        span = _span(exchange, file)
+        if span is None:
+            _content(exchange, "200 OK", fields, file, Span(0, file.size))
+        elif span.count:
             fields.append(("Content-Range", span.content_range(file.size)))
-            return _content(exchange, "206 Partial Content", fields, file, span)
-        return _content(exchange, "200 OK", fields, file, Span(0, file.size))
+            _content(exchange, "206 Partial Content", fields, file, span)
+        else:
+            _say(exchange, "416 Range Not Satisfiable", ("Content-Range", span.content_range(file.size)))
 
 
-def _content(exchange: IExchange, status: str, fields: Fields, file: _File, span: Span) -> int:
-    """Send a span of the file; return its descriptor, or -1 if the exchange has taken it over."""
+def _span(exchange: IExchange, file: _File) -> Span | None:
+    """Tell which part of the file is asked for; None is all of it. Only GET has ranges (RFC 9110 section 14.2)."""
+    request = exchange.request
+    value = request.fields.get("HTTP_RANGE")
+    if value is None or request.method != "GET" or not range_applies(request.fields, file.validators):
+        return None
+    return requested_span(value, file.size)
+
+
+def _content(exchange: IExchange, status: str, fields: Fields, file: _File, span: Span) -> None:
+    """Send a span of the file."""
     head = exchange.prepare(status, [*fields, ("Content-Length", str(span.count))])
     if exchange.request.method == "HEAD":
         exchange.reply(head, b"")
@@ -143,13 +149,12 @@ def _content(exchange: IExchange, status: str, fields: Fields, file: _File, span
             raise OSError(errno.EIO, f"{file.name} has shrunk while it was served")
         exchange.reply(head, content)
     else:
-        exchange.reply_file(head, file.descriptor, span.offset, span.count)
-        return -1
-    return file.descriptor
+        # A duplicate of its own: who closes what is then the same whatever reply_file raises, and nothing is closed twice.
+        exchange.reply_file(head, os.dup(file.descriptor), span.offset, span.count)
 
 
 def _names(rest: str) -> list[str] | None:
-    """Split the path after the prefix; None if it may not be asked for. The last name is "" for a directory."""
+    """Split the path after the prefix; None if it may not be asked for. A slash at the end makes a last name of ""."""
     if "\0" in rest or "\\" in rest:
         return None
     if rest and not rest.startswith("/"):
@@ -168,19 +173,8 @@ def _redirect(exchange: IExchange) -> None:
     request = exchange.request
     name = request.path.rpartition("/")[2].encode("latin-1")
     query = "?" + request.query if request.query else ""
-    _say(exchange, "301 Moved Permanently", [("Location", f"./{quote(name, safe='')}/{query}")])
+    _say(exchange, "301 Moved Permanently", ("Location", f"./{quote(name, safe='')}/{query}"))
 
 
-def _say(exchange: IExchange, status: str, fields: Fields | None = None) -> None:
-    """Answer with a status and one line of text."""
-    content = f"{status}\n".encode()
-    head = exchange.prepare(
-        status,
-        [
-            *(fields or ()),
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(content))),
-            _NOSNIFF,
-        ],
-    )
-    exchange.reply(head, b"" if exchange.request.method == "HEAD" else content)
+def _say(exchange: IExchange, status: str, *fields: tuple[str, str]) -> None:
+    exchange.error(status, [*fields, _NOSNIFF])

@@ -189,7 +189,8 @@ class AccessLog:
 
     def _next_lines(self) -> bytes:
         """Render as many lines as fit into one piece, at least one."""
-        lines, size = [], 0
+        lines: list[bytes] = []
+        size = 0
         while self._pending and size < PIPE_BUF:
             line = self._render(self._pending[0]).encode("ascii", "backslashreplace") + b"\n"
             size += len(line)

@@ -70,6 +70,8 @@ class ApplicationThreads:
         self._running = False
         self._tick, self._mood = Tick(), Mood.MOVING
         self._reader: _Watched | None = None
+        self._one_is_enough = False
+        self._hot: LockType | None = None
         self._next_tick: Any = None
         self._ticked = 0.0
 
@@ -127,7 +129,7 @@ class ApplicationThreads:
         with self._lock:
             if self._awake == 0:
                 self._mood, at_least = Mood.MOVING, 1
-            moving = self._mood is Mood.MOVING
+            moving = self._mood in (Mood.MOVING, Mood.QUICK)
             woken = self._wake(at_least if moving else _SPARING.get(self._mood, len(self._queue)))
         if woken and self._mood is not Mood.WAITING:
             self._watch(False)  # it leads when it has run what is queued
@@ -147,8 +149,9 @@ class ApplicationThreads:
             if self._awake == 0:
                 self._watch(True)
                 return
-            self._mood = self._tick.mood(leading=self._leader != 0, finished=self._finished, cpu=self._cpu_seconds(),
-                                         elapsed=now - self._ticked)
+            self._mood = self._tick.mood(leading=self._leader != 0, awake=self._awake, finished=self._finished,
+                                         cpu=self._cpu_seconds(), elapsed=now - self._ticked)
+            self._one_is_enough = self._mood is Mood.QUICK
             if self._mood in (Mood.WAITING, Mood.SHARING):
                 self._wake(_SPARING.get(self._mood, len(self._queue)))
                 self._watch(True)
@@ -218,6 +221,8 @@ class ApplicationThreads:
                 else:
                     job.run()
                     self._finished += 1
+                    if self._one_is_enough and self._hot is not me:
+                        self._step_aside(me)
         finally:
             with self._lock:
                 del self._clocks[get_ident()]
@@ -228,6 +233,7 @@ class ApplicationThreads:
         """Lead or sleep until there is something to do; False when the pool has ended."""
         gave_up = False
         if self._led is not None and self._lead.acquire(False):
+            self._hot = me
             if self._lead_once(self._led):
                 return self._running
             gave_up = True
@@ -236,12 +242,27 @@ class ApplicationThreads:
                 return False
             if self._queue:
                 return True
-            self._awake -= 1
-            if gave_up or self._awake == 0:
-                self._watch(True)
-            self._parked.append(me)
+            self._lie_down(me, watch=gave_up)
         me.acquire()
         return True
+
+    def _step_aside(self, me: LockType) -> None:
+        """Lie down in favor of the one thread that does all quick jobs, or become it."""
+        with self._lock:
+            if self._hot is None or not self._running:
+                self._hot = me
+                return
+            self._lie_down(me, watch=False)
+        me.acquire()
+
+    def _lie_down(self, me: LockType, watch: bool) -> None:
+        """Count as parked; the caller holds the lock, and waits for `me` after giving it up."""
+        self._awake -= 1
+        if self._hot is me:
+            self._hot = None
+        if watch or self._awake == 0:
+            self._watch(True)
+        self._parked.append(me)
 
     def _lead_once(self, led: LedSet) -> bool:
         """Poll and read for all, as the holder of the lead; True if that brought something. Gives the lead back."""

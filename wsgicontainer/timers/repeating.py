@@ -65,12 +65,11 @@ class _Task(Service):
             return
         self._skipped = 0
         self._busy = True
-        try:
-            self._threads.submit(self)
-        except Exception:  # noqa: BLE001 (logged)
-            # An exception would end the LoopingCall: one refused run must not be the last.
+        if not self._threads.submit(self):
             self._busy = False
-            self.log.failure("Timer {name}: no thread took this run", name=self._timer.name)
+            self.log.warn(  # noqa: G010 (Twisted's name)
+                "Timer {name}: the queue is full; this run is skipped", name=self._timer.name
+            )
 
     def _skip(self) -> None:
         """Say so once for each long run, in debug for its further ticks."""

@@ -67,13 +67,13 @@ class _Loading:
         module_name, colon, expression = self.spec.partition(":")
         if not _MODULE.fullmatch(module_name):
             raise self.error(f"{module_name!r} is no module name: {self._spelling(module_name, expression)}")
-        if colon:
-            wanted = self._parse(expression)
-            module = self._import(module_name)
-            if module is None:
-                raise self._not_found(module_name)
-        else:
-            module, wanted = self._resolve_dotted(module_name)
+        parts = module_name.split(".")
+        wanted = self._parse(expression) if colon else None
+        module, found = self._import(parts)
+        if module is None or (wanted and found < len(parts)):
+            raise self._not_found(".".join(parts[: found + 1]))
+        if wanted is None:
+            wanted = _Wanted(tuple(parts[found:]) or (self._usual(module),))
         return self._checked(self._fetch(module, wanted))
 
     # -- the spelling --
@@ -103,25 +103,22 @@ class _Loading:
 
     # -- importing --
 
-    def _import(self, name: str) -> ModuleType | None:
-        """Import a module; None if there is none of that name."""
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if _own_frames(error.__traceback__) is None:
-                return None
-            raise self._raised(self._import_sentence(name, error), error) from error
-        except (Exception, SystemExit) as error:
-            raise self._raised(self._import_sentence(name, error), error) from error
+    def _import(self, parts: list[str]) -> tuple[ModuleType | None, int]:
+        """Import package after package, as far as there are modules; tell the last one and how many names that took.
 
-    def _resolve_dotted(self, dotted: str) -> tuple[ModuleType, _Wanted]:
-        """Find where the module ends and the attributes begin: the longest module wins, as in Twisted's namedAny."""
-        parts = dotted.split(".")
-        for count in range(len(parts), 0, -1):
-            module = self._import(".".join(parts[:count]))
-            if module is not None:
-                return module, _Wanted(tuple(parts[count:]) or (self._usual(module),))
-        raise self._not_found(dotted)
+        Where the module ends the attributes begin: the longest module wins, as in Twisted's namedAny. One name at a
+        time, so that an error is blamed on the module that raised it.
+        """
+        module = None
+        for count in range(1, len(parts) + 1):
+            name = ".".join(parts[:count])
+            try:
+                module = importlib.import_module(name)
+            except (Exception, SystemExit) as error:
+                if isinstance(error, ModuleNotFoundError) and _own_frames(error.__traceback__) is None:
+                    return module, count - 1
+                raise self._raised(self._import_sentence(name, error), error) from error
+        return module, len(parts)
 
     def _usual(self, module: ModuleType) -> str:
         for name in _USUAL:
@@ -140,19 +137,17 @@ class _Loading:
             try:
                 found = getattr(found, name)
             except AttributeError as error:
-                if _own_frames(error.__traceback__) is not None and not hasattr(type(found), "__getattr__"):
-                    raise self._raised(f"reading {name} of {where} raised {_brief(error)}.", error) from error
-                raise self._no_attribute(found, where, name) from None
+                raise self._raised(self._no_attribute(found, where, name), error) from None
             except (Exception, SystemExit) as error:
                 raise self._raised(f"reading {name} of {where} raised {_brief(error)}.", error) from error
             where = name if where.startswith("module ") else f"{where}.{name}"
         return found if wanted.call is None else self._call(found, where, wanted.call)
 
-    def _no_attribute(self, owner: object, where: str, name: str) -> LoadError:
+    def _no_attribute(self, owner: object, where: str, name: str) -> str:
         close = difflib.get_close_matches(name, [each for each in dir(owner) if not each.startswith("__")], 1)
         mend = f"did you mean {close[0]}?" if close else "check the name after the module."
         file = getattr(owner, "__file__", None)
-        return self.error(f"{where}{f' ({file})' if file else ''} has no attribute {name}; {mend}")
+        return f"{where}{f' ({file})' if file else ''} has no attribute {name}; {mend}"
 
     def _call(self, factory: object, where: str, call: tuple[list[Any], dict[str, Any]]) -> object:
         if not callable(factory):
@@ -182,13 +177,8 @@ class _Loading:
 
     def _not_found(self, name: str) -> LoadError:
         searched = next(iter(sys.path), "") or Path.cwd()
-        parts = name.split(".")
-        missing = next(
-            (".".join(parts[:end]) for end in range(1, len(parts) + 1) if ".".join(parts[:end]) not in sys.modules),
-            name,
-        )
         return self.error(
-            f"there is no module {missing} in {searched} nor elsewhere on the module search path; start in the"
+            f"there is no module {name} in {searched} nor elsewhere on the module search path; start in the"
             " project's directory, give it with --chdir, or mend the name."
         )
 
@@ -241,5 +231,9 @@ def _kind(thing: object) -> str:
 
 
 def _brief(error: BaseException) -> str:
-    lines = traceback.format_exception_only(error)
-    return lines[-1].strip().rstrip(".")
+    """Tell an exception in one line of at most 200 characters."""
+    if isinstance(error, SyntaxError):
+        text = f"{type(error).__name__}: {error}"
+    else:
+        text = traceback.format_exception_only(error)[0]
+    return " ".join(text.split())[:200].rstrip(".")

@@ -34,7 +34,12 @@ def entry(**changes: object) -> AccessEntry:
         "sent": 1234,
         "duration": 1.234567,
         "queued": 0.0005,
-        "fields": {"HTTP_REFERER": "http://h/", "HTTP_USER_AGENT": "curl/8", "CONTENT_TYPE": "text/plain", "HTTP_X_A": "1"},
+        "fields": {
+            "HTTP_REFERER": "http://h/",
+            "HTTP_USER_AGENT": "curl/8",
+            "CONTENT_TYPE": "text/plain",
+            "HTTP_X_A": "1",
+        },
         "reply": [("Server", "one"), ("server", "two")],
         "request_id": "00112233aabbccdd",
         **changes,
@@ -140,9 +145,17 @@ def test_an_unknown_atom_is_told_with_the_options_name(text: str):
 
 @pytest.mark.parametrize(
     ("raw", "escaped"),
-    [('"', '\\"'), ("\\", "\\\\"), ("\r\n", "\\x0d\\x0a"), ("\x7f\x00", "\\x7f\\x00"), ("é", "\\xe9"), ("a b~!", "a b~!"),
-     ("\u2028", "\\u2028"), ("\U0001f600", "\\U0001f600")],
-)  # fmt: skip
+    [
+        ('"', '\\"'),
+        ("\\", "\\\\"),
+        ("\r\n", "\\x0d\\x0a"),
+        ("\x7f\x00", "\\x7f\\x00"),
+        ("é", "\\xe9"),
+        ("a b~!", "a b~!"),
+        ("\u2028", "\\u2028"),
+        ("\U0001f600", "\\U0001f600"),
+    ],
+)
 def test_what_could_forge_is_escaped(raw: str, escaped: str):
     assert escape(raw) == escaped
     line = compile_format("combined")(entry(request_line=raw), CLF)
@@ -190,12 +203,25 @@ seconds = st.floats(min_value=0, max_value=1e9)
 @st.composite
 def entries(draw: st.DrawFn) -> AccessEntry:
     return AccessEntry(
-        draw(st.floats(min_value=0, max_value=4e9)), draw(hostile), draw(hostile), draw(hostile), draw(hostile), draw(hostile),
-        draw(st.integers(100, 599)), draw(st.integers(0, 1 << 60)), draw(seconds), draw(seconds),
-        draw(st.dictionaries(st.sampled_from(["HTTP_REFERER", "HTTP_USER_AGENT", "HTTP_X_A", "HTTP_AUTHORIZATION"]), hostile)
-             | hostile.map(lambda user: basic(user.encode("utf-8", "surrogatepass") + b":"))),
-        draw(st.lists(st.tuples(st.sampled_from(["Server", "X"]), hostile), max_size=2)), draw(hostile),
-    )  # fmt: skip
+        draw(st.floats(min_value=0, max_value=4e9)),
+        draw(hostile),
+        draw(hostile),
+        draw(hostile),
+        draw(hostile),
+        draw(hostile),
+        draw(st.integers(100, 599)),
+        draw(st.integers(0, 1 << 60)),
+        draw(seconds),
+        draw(seconds),
+        draw(
+            st.dictionaries(
+                st.sampled_from(["HTTP_REFERER", "HTTP_USER_AGENT", "HTTP_X_A", "HTTP_AUTHORIZATION"]), hostile
+            )
+            | hostile.map(lambda user: basic(user.encode("utf-8", "surrogatepass") + b":"))
+        ),
+        draw(st.lists(st.tuples(st.sampled_from(["Server", "X"]), hostile), max_size=2)),
+        draw(hostile),
+    )
 
 
 @given(entries())

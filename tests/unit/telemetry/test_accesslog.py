@@ -35,7 +35,9 @@ def told() -> Iterator[list[str]]:
 
 
 def entry(number: int = 0, at: float = 1_700_000_000.5) -> AccessEntry:
-    return AccessEntry(at, "192.0.2.7", f"GET /{number} HTTP/1.1", "GET", f"/{number}", "HTTP/1.1", 200, 5, 0.1, 0.0, {}, [], "id")
+    return AccessEntry(
+        at, "192.0.2.7", f"GET /{number} HTTP/1.1", "GET", f"/{number}", "HTTP/1.1", 200, 5, 0.1, 0.0, {}, [], "id"
+    )
 
 
 def never(flush: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,19 +115,24 @@ def refused(spec: str) -> LoadError:
         ("", "write pkg.mod:application"),
         (":app", "write pkg.mod:application"),
     ],
-)  # fmt: skip
+)
 def test_a_slip_gets_one_sentence_and_no_traceback(project: Project, spec: str, part: str):
     project(zshop__wsgi=RICH, zshop__factory="def create_app(): pass", zshop__empty="")
     error = refused(spec)
     assert error.details == ""
-    assert __import__("re").search(part, str(error)), str(error)
+    assert re.search(part, str(error)), str(error)
 
 
 @pytest.mark.parametrize(
     ("spec", "missing"),
-    [("zshop.wsgy:app", "zshop.wsgy"), ("zshap.wsgi:app", "zshap"), ("zshap", "zshap"), ("zshap.a.b.c", "zshap"),
-     ("zsingle.part:app", "zsingle.part")],
-)  # fmt: skip
+    [
+        ("zshop.wsgy:app", "zshop.wsgy"),
+        ("zshap.wsgi:app", "zshap"),
+        ("zshap", "zshap"),
+        ("zshap.a.b.c", "zshap"),
+        ("zsingle.part:app", "zsingle.part"),
+    ],
+)
 def test_a_module_that_is_not_there_is_told_with_where_we_looked(
     project: Project, tmp_path: Path, spec: str, missing: str
 ):

@@ -146,7 +146,7 @@ def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: Acce
         clocks=Clocks(header=settings.header_timeout, body=settings.body_timeout, keep_alive=settings.keep_alive,
                       send=settings.send_timeout, queue=settings.queue_timeout),
         limits=ContentLimits(most=settings.limit_request_body, in_memory=settings.body_buffer,
-                             head=65536),
+                             head=settings.limit_request_head),
         template={"SERVER_SOFTWARE": "wsgicontainer"},
         access_log=log,
     )

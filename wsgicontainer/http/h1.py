@@ -167,6 +167,7 @@ class Connection:
             self._buffer = buffer
             return self._refuse(error)
         self._buffer = buffer[end + 4 :]
+        persistent = persistent and site.clocks.keep_alive > 0
         self._peer_closes = not persistent
         exchange = Exchange(site, self, request, persistent)
         if length:

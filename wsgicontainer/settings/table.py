@@ -260,6 +260,16 @@ class Settings:
         default=8190,
         unit="octets",
     ).field()
+    limit_request_head: int = Option(
+        "limit-request-head",
+        kinds.size(1024, 2**24),
+        _LIMITS,
+        "most octets of a head whose end has not come, else 431 or 414",
+        "What one slow or hostile connection can make the server hold before it has asked for anything.",
+        "64K",
+        default=65_536,
+        unit="octets",
+    ).field()
     limit_request_body: int = Option(
         "limit-request-body",
         kinds.size(1, 2**50, zero=True),

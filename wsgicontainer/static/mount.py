@@ -149,7 +149,7 @@ def _content(exchange: IExchange, status: str, fields: Fields, file: _File, span
             raise OSError(errno.EIO, f"{file.name} has shrunk while it was served")
         exchange.reply(head, content)
     else:
-        # A duplicate of its own: who closes what is then the same whatever reply_file raises, and nothing is closed twice.
+        # A duplicate: whatever reply_file raises, each party closes its own, and nothing is closed twice.
         exchange.reply_file(head, os.dup(file.descriptor), span.offset, span.count)
 
 

@@ -233,6 +233,23 @@ def test_a_reader_that_stalls_stalls_nobody_and_loses_nothing(pipe: tuple[int, i
     log.close()
 
 
+def test_a_terminal_that_takes_nothing_after_all_is_tried_again(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, told: list[str]
+):
+    def busy(*_: object) -> int:
+        raise BlockingIOError
+
+    log = AccessLog("-", "%(r)s", never, UTC, stdout=pipe[1])
+    log.open()
+    log.record(entry(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", busy)
+        log.flush()
+    log.close()
+    assert os.read(pipe[0], 999) == b"GET /1 HTTP/1.1\n"
+    assert told == []
+
+
 def test_what_a_stalled_reader_never_took_is_counted_at_the_end(pipe: tuple[int, int], told: list[str]):
     log = AccessLog("-", "%(r)s", lambda flush: None, UTC, stdout=pipe[1])
     log.open()

@@ -122,6 +122,7 @@ def test_a_refused_run_does_not_end_the_timer(bench: Bench):
 def test_nothing_runs_after_the_stop_not_even_what_was_queued(bench: Bench):
     bench.clock.advance(10)
     bench.service.stopService()
+    bench.service.stopService()
     bench.queue.work()
     bench.clock.advance(100)
     assert bench.queue.work() == 0

@@ -53,7 +53,7 @@ LAST_WORD = 0.75
 """Seconds that the interpreter has to end by itself once everything has stopped."""
 
 
-def makeService(settings: Settings, reactor: Any) -> MultiService:  # noqa: N802 (Twisted's name)
+def makeService(settings: Settings, reactor: Any) -> MultiService:
     """Return the server, ready to start: a MultiService with named children.
 
     Imports the application and opens nothing. Raises ConfigurationError, LoadError (the application did not import).
@@ -61,10 +61,11 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:  # noqa: N802
     _enter(settings)
     container = OrderedService()
     nest = _nest(settings)
-    threads = ApplicationThreads(reactor, nest, least=settings.min_threads, most=settings.threads,
-                                 longest_queue=settings.max_queue)
+    threads = ApplicationThreads(
+        reactor, nest, least=settings.min_threads, most=settings.threads, longest_queue=settings.max_queue
+    )
     log = _access_log(settings, reactor)
-    roll, web = _web(settings, reactor, nest, threads, log)
+    web = _web(settings, reactor, nest, threads, log)
     children: list[Service] = [SignalHandlers(reactor, _signals(reactor, web, log))]
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file))
@@ -120,18 +121,21 @@ def _access_log(settings: Settings, reactor: Any) -> AccessLog | None:
     return AccessLog(settings.access_log, settings.access_log_format, reactor.callFromThread)
 
 
-def _web(settings: Settings, reactor: Any, nest: Nest | None, threads: ApplicationThreads,
-         log: AccessLog | None) -> tuple[Roll, WebService]:
-    """Return the roll of connections and the service that listens for them."""
-    web: WebService
-    roll = Roll(settings.max_connections, crowded=lambda: web.pause(),
-                relieved=lambda: reactor.callFromThread(web.resume))
+def _web(
+    settings: Settings, reactor: Any, nest: Nest | None, threads: ApplicationThreads, log: AccessLog | None
+) -> WebService:
+    """Return the service that listens, and looks after the roll of connections."""
+    roll = Roll(settings.max_connections)
     site = _site(settings, threads, roll, log)
-    factory = Taking(lambda wire: Connection(site, wire), nest, reactor, budget=settings.output_buffer,
-                     patience=settings.send_timeout)
+    factory = Taking(
+        lambda wire: Connection(site, wire),
+        nest,
+        reactor,
+        budget=settings.output_buffer,
+        patience=settings.send_timeout,
+    )
     listeners = [Listener(port, endpoint_for(reactor, port, settings.backlog)) for port in settings.ports]
-    web = WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)
-    return roll, web
+    return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)
 
 
 def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
@@ -143,10 +147,16 @@ def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: Acce
         threads=threads,
         roll=roll,
         new_ownership=Ownership,
-        clocks=Clocks(header=settings.header_timeout, body=settings.body_timeout, keep_alive=settings.keep_alive,
-                      send=settings.send_timeout, queue=settings.queue_timeout),
-        limits=ContentLimits(most=settings.limit_request_body, in_memory=settings.body_buffer,
-                             head=settings.limit_request_head),
+        clocks=Clocks(
+            header=settings.header_timeout,
+            body=settings.body_timeout,
+            keep_alive=settings.keep_alive,
+            send=settings.send_timeout,
+            queue=settings.queue_timeout,
+        ),
+        limits=ContentLimits(
+            most=settings.limit_request_body, in_memory=settings.body_buffer, head=settings.limit_request_head
+        ),
         template={"SERVER_SOFTWARE": "wsgicontainer"},
         access_log=log,
     )
@@ -154,16 +164,14 @@ def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: Acce
 
 def _routes(settings: Settings) -> Routes:
     """Load every application, look at every folder."""
-    mounts: list[tuple[str, IResponder]] = []
     errors = ErrorsStream()
-    for static in settings.statics:
-        mounts.append((static.prefix, StaticMount(static.directory, static.index, static.max_age)))
-    for mount in settings.mounts:
-        mounts.append((mount.prefix, WSGIApplication(load(mount.app, "--mount"), errors)))
+    statics = [(each.prefix, StaticMount(each.directory, each.index, each.max_age)) for each in settings.statics]
+    mounts = [(each.prefix, WSGIApplication(load(each.app, "--mount"), errors)) for each in settings.mounts]
     fallback: IResponder = _Fixed("404 Not Found")
     if settings.wsgi is not None:
         fallback = WSGIApplication(load(settings.wsgi, "--wsgi"), errors)
-    return Routes(mounts, fallback, _Fixed("200 OK", [("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")]))
+    server_wide = _Fixed("200 OK", [("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
+    return Routes([*statics, *mounts], fallback, server_wide)
 
 
 def _timers(settings: Settings) -> list[Timer]:
@@ -214,18 +222,21 @@ class _ThreadsService(Service):
         self._threads, self._reactor, self._nest = threads, reactor, nest
         self._imported_in, self._imported_with = os.getpid(), threading.active_count()
 
-    def startService(self) -> None:  # noqa: N802 (Twisted's name)
+    def startService(self) -> None:
         super().startService()
         if os.getpid() != self._imported_in and self._imported_with > 1:
-            _log.warn("The application started {count} threads on import; the daemon's fork has lost them: run "
-                      "twistd -n, or start them with the first request", count=self._imported_with - 1)
+            _log.warn(
+                "The application started {count} threads on import; the daemon's fork has lost them: run "
+                "twistd -n, or start them with the first request",
+                count=self._imported_with - 1,
+            )
         # What is loaded stays: the collector need not look at it again at every full collection.
         gc.collect()
         gc.freeze()
         self._threads.start()
         self._reactor.addSystemEventTrigger("after", "shutdown", leave_within, LAST_WORD)
 
-    def stopService(self) -> None:  # noqa: N802
+    def stopService(self) -> None:
         super().stopService()
         self._threads.stop()
 
@@ -239,12 +250,12 @@ class _AccessLogService(Service):
         self._log, self._flusher = log, LoopingCall(log.flush)
         self._flusher.clock = reactor
 
-    def startService(self) -> None:  # noqa: N802
+    def startService(self) -> None:
         super().startService()
         self._log.open()
         self._flusher.start(LOG_FLUSH, now=False)
 
-    def stopService(self) -> None:  # noqa: N802
+    def stopService(self) -> None:
         super().stopService()
         if self._flusher.running:
             self._flusher.stop()

@@ -67,7 +67,7 @@ class IWire(Interface):
         """Wake the owner with an end of the connection. Runs in: any."""
 
     def close(reset: bool = False) -> bool:
-        """Close, with a RST if the peer must see that the reply is broken. False: not closed yet, the end will be rung."""
+        """Close, with a RST if the peer must see that the reply is broken. False: the end is still to be rung."""
 
 
 class IOwnership(Interface):
@@ -83,13 +83,28 @@ class IOwnership(Interface):
         """Let go. True if word was left and the caller owns it again."""
 
 
+class IOpenConnection(Interface):
+    """What the roll knows of a connection, whatever its HTTP version. Runs in: reactor thread."""
+
+    deadline: float = Attribute("When the present wait ends, on the monotonic clock; infinite while a request runs.")
+
+    def expire(now: float) -> None:
+        """End a wait that took too long."""
+
+    def leave() -> None:
+        """Close if idle: the server is on its way out."""
+
+    def cut() -> None:
+        """End at once, whatever is running."""
+
+
 class IRoll(Interface):
     """The roll of open connections."""
 
-    def enter(connection: object) -> None:
+    def enter(connection: IOpenConnection) -> None:
         """Add a connection. Runs in: reactor thread."""
 
-    def strike(connection: object) -> None:
+    def strike(connection: IOpenConnection) -> None:
         """Take a closed connection off. Runs in: any."""
 
 
@@ -131,7 +146,7 @@ class IExchange(Interface):
     def reply_file(head: ResponseHead, descriptor: int, offset: int, count: int) -> None:
         """Send `count` octets of a regular file from `offset` as the whole content, without holding the thread.
 
-        Takes over `descriptor` (an open file descriptor of the caller's, e.g. from os.dup) and closes it. Raises PeerGone.
+        Takes over `descriptor` (an open file descriptor, from os.dup for example) and closes it. Raises PeerGone.
         """
 
     def error(status: str, fields: Fields | None = None) -> None:
@@ -141,7 +156,7 @@ class IExchange(Interface):
         """Answer 500 if nothing was sent yet, otherwise cut so that the reply is visibly broken."""
 
     def gone() -> bool:
-        """True if the peer has closed its connection."""
+        """Tell whether the peer has closed its connection."""
 
 
 class IAccessLog(Interface):

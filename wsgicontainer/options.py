@@ -47,7 +47,7 @@ class Options(usage.Options):
         words = list(sys.argv[1:] if options is None else options)
         completing = words[-2:-1] == ["--_shell-completion"]
         try:
-            super().parseOptions(  # type: ignore[no-untyped-call]  # Twisted has no types there
+            super().parseOptions(  # Twisted has no types there
                 words if completing else arrange(words, self.longOpt, self.shortOpt)
             )
         except (usage.UsageError, ConfigurationError) as error:

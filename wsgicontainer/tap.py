@@ -91,10 +91,10 @@ class _ToldService(MultiService):
     """
 
     def __init__(self, service: MultiService, getpid: Callable[[], int]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types there
+        super().__init__()  # Twisted has no types there
         self._getpid = getpid
         self._made_in = getpid()
-        service.setServiceParent(self)  # type: ignore[no-untyped-call]
+        service.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         """Start what needs privileges; `twist` never calls this."""

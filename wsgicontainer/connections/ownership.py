@@ -15,7 +15,12 @@ from __future__ import annotations
 
 from _thread import LockType, allocate_lock
 
+from zope.interface import implementer
 
+from wsgicontainer.interfaces import IOwnership
+
+
+@implementer(IOwnership)
 class Ownership:
     """The right to touch one connection. Runs in: any."""
 

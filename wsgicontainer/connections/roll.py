@@ -7,54 +7,49 @@ The sweep takes only connections that nobody owns; what has an owner is on the m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+
+from zope.interface import implementer
+
+from wsgicontainer.interfaces import IOpenConnection, IRoll
 
 
-class OpenConnection(Protocol):
-    """What the roll needs to know of a connection, whatever its HTTP version."""
-
-    deadline: float
-
-    def expire(self, now: float) -> None:
-        """End a wait that took too long. Runs in: reactor thread."""
-
-    def leave(self) -> None:
-        """Close if idle: the server is on its way out. Runs in: reactor thread."""
-
-    def cut(self) -> None:
-        """End at once, whatever is running. Runs in: reactor thread."""
-
-
+@implementer(IRoll)
 class Roll:
     """Every open connection of the server, with a bound on how many there may be."""
 
-    def __init__(self, limit: int, crowded: Callable[[], None], relieved: Callable[[], None]) -> None:
-        """Call `crowded()` when `limit` connections are open and `relieved()` when there is room again (any thread)."""
-        self._open: dict[int, OpenConnection] = {}
-        self._limit, self._crowded_call, self._relieved_call = limit, crowded, relieved
+    def __init__(self, limit: int) -> None:
+        """Let `limit` connections be open; beyond it `crowded()` is called, then `relieved()` when there is room."""
+        self._open: dict[int, IOpenConnection] = {}
+        self._limit = limit
         self._crowded = False
+        self._tell_crowded: Callable[[], object] = bool
+        self._tell_relieved: Callable[[], object] = bool
+
+    def watch(self, crowded: Callable[[], object], relieved: Callable[[], object]) -> None:
+        """Name who is told. `crowded` runs in the reactor thread, `relieved` in any."""
+        self._tell_crowded, self._tell_relieved = crowded, relieved
 
     def __len__(self) -> int:
         """Count the open connections."""
         return len(self._open)
 
-    def __iter__(self) -> Iterator[OpenConnection]:
+    def __iter__(self) -> Iterator[IOpenConnection]:
         """Iterate over a copy: connections come and go from any thread meanwhile."""
         return iter(list(self._open.values()))
 
-    def enter(self, connection: OpenConnection) -> None:
+    def enter(self, connection: IOpenConnection) -> None:
         """Add a connection. Runs in: reactor thread."""
         self._open[id(connection)] = connection
         if len(self._open) >= self._limit and not self._crowded:
             self._crowded = True
-            self._crowded_call()
+            self._tell_crowded()
 
-    def strike(self, connection: OpenConnection) -> None:
+    def strike(self, connection: IOpenConnection) -> None:
         """Take a closed connection off the roll. Runs in: any."""
         self._open.pop(id(connection), None)
         if self._crowded and len(self._open) < self._limit:
             self._crowded = False
-            self._relieved_call()
+            self._tell_relieved()
 
     def sweep(self, now: float) -> None:
         """End every wait whose deadline has passed. Runs in: reactor thread."""

@@ -17,9 +17,11 @@ from contextlib import suppress
 from threading import Lock
 
 from attrs import define
+from zope.interface import implementer
 
 from wsgicontainer.connections.nest import Nest
 from wsgicontainer.errors import PeerGone
+from wsgicontainer.interfaces import IWire
 
 RECEIVE = 65536
 """Octets per recv: one full TLS record or a whole browser's head four times over; a larger one gains nothing here."""
@@ -41,11 +43,28 @@ class FilePiece:
         os.close(self.descriptor)
 
 
+@implementer(IWire)
 class SocketWire:
     """The bytes of one plain connection. Runs in: its owner, unless said otherwise."""
 
-    __slots__ = ("_budget", "_closing", "_nest", "_patience", "_send", "_recv", "_socket", "_unsent", "_kept", "_fd",
-                 "drained", "hung_up", "peer", "local", "secure", "progress")
+    __slots__ = (
+        "_budget",
+        "_closing",
+        "_nest",
+        "_patience",
+        "_send",
+        "_recv",
+        "_socket",
+        "_unsent",
+        "_kept",
+        "_fd",
+        "drained",
+        "hung_up",
+        "peer",
+        "local",
+        "secure",
+        "progress",
+    )
 
     def __init__(self, sock: socket.socket, nest: Nest, *, budget: int, patience: float) -> None:
         """Take over a connected, non-blocking socket.

@@ -37,9 +37,9 @@ class Taking(Factory):
     ) -> None:
         """Without a nest every connection stays on its Twisted transport. `budget`, `patience`: see `SocketWire`."""
         self._open, self._nest, self._reactor = open_connection, nest, reactor
-        self._limits = {"budget": budget, "patience": patience}
+        self._budget, self._patience = budget, patience
 
-    def buildProtocol(self, addr: IAddress) -> Protocol:  # noqa: N802 (Twisted's name)
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Make the protocol of one connection."""
         return _Taken(self)
 
@@ -48,11 +48,11 @@ class Taking(Factory):
         transport: Any = protocol.transport
         if self._nest is not None and type(transport) in _PLAIN:
             transport.stopReading()
-            wire = SocketWire(transport.getHandle(), self._nest, **self._limits)
+            wire = SocketWire(transport.getHandle(), self._nest, budget=self._budget, patience=self._patience)
             connection = self._open(wire)
             self._nest.add(transport.fileno(), connection.noticed)
             return
-        protocol.wire = TransportWire(transport, self._reactor, **self._limits)
+        protocol.wire = TransportWire(transport, self._reactor, budget=self._budget, patience=self._patience)
         protocol.wire.bind(self._open(protocol.wire).ready)
 
 
@@ -64,11 +64,11 @@ class _Taken(Protocol):
     def __init__(self, factory: Taking) -> None:
         self._taking = factory
 
-    def connectionMade(self) -> None:  # noqa: N802
+    def connectionMade(self) -> None:
         self._taking.connected(self)
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+    def dataReceived(self, data: bytes) -> None:
         self.wire.received(data)
 
-    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: N802
+    def connectionLost(self, reason: Failure | None = None) -> None:
         self.wire.lost()

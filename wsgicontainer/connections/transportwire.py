@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
 from wsgicontainer.errors import PeerGone
+from wsgicontainer.interfaces import IWire
 
 READ_AHEAD = 65536
 """Octets of unread input after which the transport is paused: the same as one receive of a plain socket."""
@@ -27,17 +28,17 @@ _BLOCK = 65536
 class ReactorThreads(Protocol):
     """The part of a reactor that other threads may call."""
 
-    def callFromThread(self, call: Callable[..., object], *args: object) -> None:  # noqa: N802 (Twisted's name)
+    def callFromThread(self, call: Callable[..., object], *args: object) -> None:
         """Run `call` in the reactor thread."""
 
 
-@implementer(IPushProducer)
+@implementer(IPushProducer, IWire)
 class TransportWire:
     """The bytes of one Twisted transport. Runs in: its owner, unless said otherwise."""
 
-    def __init__(self, transport: object, reactor: ReactorThreads, *, budget: int, patience: float) -> None:
+    def __init__(self, transport: Any, reactor: ReactorThreads, *, budget: int, patience: float) -> None:
         """Take over a connected transport; `budget` and `patience` as for a plain socket. Runs in: reactor thread."""
-        self._transport: Any = transport
+        self._transport = transport
         self._reactor, self._budget, self._patience = reactor, budget, patience
         self._ring: Callable[[], object] = lambda: None
         self._inbox: deque[bytes] = deque()
@@ -49,8 +50,8 @@ class TransportWire:
         self.drained = False
         self.progress = 0
         self.secure = ISSLTransport.providedBy(transport)
-        self.peer, self.local = _address(self._transport.getPeer()), _address(self._transport.getHost())
-        self._transport.registerProducer(self, True)
+        self.peer, self.local = _address(transport.getPeer()), _address(transport.getHost())
+        transport.registerProducer(self, True)
 
     def bind(self, ring: Callable[[], object]) -> None:
         """Name the function to call when there is something to receive or room again. Runs in: reactor thread."""
@@ -182,17 +183,17 @@ class TransportWire:
             self._transport.abortConnection()
         return block
 
-    def pauseProducing(self) -> None:  # noqa: N802 (Twisted's name)
+    def pauseProducing(self) -> None:
         """Stop writing: the transport's buffer is full. Runs in: reactor thread."""
         self._choked = True
 
-    def resumeProducing(self) -> None:  # noqa: N802
+    def resumeProducing(self) -> None:
         """Go on writing. Runs in: reactor thread."""
         self._choked = False
         self._write_out()
 
-    def stopProducing(self) -> None:  # noqa: N802
-        """The transport wants no more; its loss follows. Runs in: reactor thread."""
+    def stopProducing(self) -> None:
+        """Do nothing: the transport wants no more, and its loss follows. Runs in: reactor thread."""
 
     # The end
 

@@ -28,12 +28,13 @@ def endpoint_for(reactor: Any, description: str, backlog: int) -> IStreamServerE
     if kind in _WITH_BACKLOG and ":backlog=" not in description:
         description += f":backlog={backlog}"
     try:
-        return serverFromString(reactor, description)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
     except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
         raise ConfigurationError(
             f"--port {description!r} is not an endpoint ({error}); write it as tcp:8000 or "
             f"unix:{quoteStringArgument('/run/site.sock')}"
         ) from None
+    return endpoint
 
 
 def _adopted(reactor: Any, description: str, number: str) -> IStreamServerEndpoint:

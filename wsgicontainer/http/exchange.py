@@ -26,9 +26,30 @@ _log = Logger()
 class Exchange:
     """A request on its way to a reply. Runs in: application thread."""
 
-    __slots__ = ("request", "prefix", "template", "content", "request_id", "started", "keep", "broken", "_site",
-                 "_connection", "_wire", "_responder", "_head", "_text", "_left", "_chunked", "_silent", "_finished",
-                 "_code", "_sent", "_began", "_queued")
+    __slots__ = (
+        "request",
+        "prefix",
+        "template",
+        "content",
+        "request_id",
+        "started",
+        "keep",
+        "broken",
+        "_site",
+        "_connection",
+        "_wire",
+        "_responder",
+        "_head",
+        "_text",
+        "_left",
+        "_chunked",
+        "_silent",
+        "_finished",
+        "_code",
+        "_sent",
+        "_began",
+        "_queued",
+    )
 
     def __init__(self, site: Site, connection: Any, request: Request, persistent: bool) -> None:
         """Begin an exchange on a connection: anything with `wire`, `template` and `completed(exchange)`.
@@ -61,10 +82,13 @@ class Exchange:
                 self.fail("nobody answered")
         except PeerGone:
             self._abandon()
-        except BaseException:
-            # Whatever an application may raise, SystemExit too: a request must not end the server.
-            _log.failure("{method} {target} failed [request {id}]", method=self.request.method,
-                         target=self.request.target, id=self.request_id)
+        except BaseException:  # noqa: BLE001 (a responder may be anybody's: no request ends the server)
+            _log.failure(
+                "{method} {target} failed [request {id}]",
+                method=self.request.method,
+                target=self.request.target,
+                id=self.request_id,
+            )
             self.fail("the responder failed")
         self.content.close()
         if self._site.access_log is not None:
@@ -189,8 +213,13 @@ class Exchange:
 
     def _accounted(self, data: bytes, left: int) -> bytes:
         if len(data) > left:
-            _log.error("{method} {target}: the application sends more than its Content-Length; the rest is dropped "
-                       "[request {id}]", method=self.request.method, target=self.request.target, id=self.request_id)
+            _log.error(
+                "{method} {target}: the application sends more than its Content-Length; the rest is dropped "
+                "[request {id}]",
+                method=self.request.method,
+                target=self.request.target,
+                id=self.request_id,
+            )
             data = data[:left]
         self._left = left - len(data)
         return data
@@ -213,11 +242,23 @@ class Exchange:
     def _record(self) -> None:
         request, log = self.request, self._site.access_log
         duration = monotonic() - self._began
-        log.record(AccessEntry(  # type: ignore[union-attr]
-            time() - duration, self._wire.peer[0], f"{request.method} {request.target} {request.protocol}",
-            request.method, request.target, request.protocol, self._code if self.started else 499, self._sent,
-            duration, self._queued, request.fields, self._head.fields if self._head else [], self.request_id,
-        ))
+        log.record(
+            AccessEntry(  # type: ignore[union-attr]
+                time() - duration,
+                self._wire.peer[0],
+                f"{request.method} {request.target} {request.protocol}",
+                request.method,
+                request.target,
+                request.protocol,
+                self._code if self.started else 499,
+                self._sent,
+                duration,
+                self._queued,
+                request.fields,
+                self._head.fields if self._head else [],
+                self.request_id,
+            )
+        )
 
 
 def _octets(data: Any) -> bytes:

@@ -18,13 +18,15 @@ from math import inf
 from time import monotonic, time
 from typing import Any
 
+from zope.interface import implementer
+
 from wsgicontainer.errors import PeerError, PeerGone
 from wsgicontainer.http.content import Spool
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.framing import Chunked, Sized
 from wsgicontainer.http.head import CHUNKED
 from wsgicontainer.http.site import Site
-from wsgicontainer.interfaces import IWire
+from wsgicontainer.interfaces import IOpenConnection, IWire
 from wsgicontainer.messages import AccessEntry, Request
 
 AGAIN, WAIT, GIVEN = range(3)
@@ -38,11 +40,25 @@ _DISCARD_SECONDS = 2.0
 """How long a refused peer may go on sending, so that it reads the refusal and no reset (RFC 9112 section 9.6)."""
 
 
+@implementer(IOpenConnection)
 class Connection:
     """One connection and where it stands."""
 
-    __slots__ = ("wire", "template", "deadline", "_site", "_own", "_buffer", "_step", "_keep", "_peer_closes",
-                 "_exchange", "_reader", "_spool", "_mark")
+    __slots__ = (
+        "wire",
+        "template",
+        "deadline",
+        "_site",
+        "_own",
+        "_buffer",
+        "_step",
+        "_keep",
+        "_peer_closes",
+        "_exchange",
+        "_reader",
+        "_spool",
+        "_mark",
+    )
 
     def __init__(self, site: Site, wire: IWire) -> None:
         """Start waiting for a head. Runs in: reactor thread."""
@@ -188,7 +204,8 @@ class Connection:
         return AGAIN
 
     def _read_content(self) -> int:
-        assert self._exchange is not None
+        exchange = self._exchange
+        assert exchange is not None
         try:
             for _ in range(_TURN):
                 data: bytes | None = self._buffer
@@ -198,13 +215,13 @@ class Connection:
                     if data is None:
                         return WAIT
                     if not data:
-                        self._record(499, self._exchange.request)
+                        self._record(499, exchange.request)
                         return self._close()
                 if self._content_received(data):
-                    exchange, self._exchange = self._exchange, None
+                    self._exchange = None
                     return self._submit(exchange)
         except PeerError as error:
-            return self._refuse(error, self._exchange.request)
+            return self._refuse(error, exchange.request)
         self.wire.look_again()
         return WAIT
 
@@ -316,10 +333,23 @@ class Connection:
         if request is not None:
             method, target, protocol, fields = request.method, request.target, request.protocol, request.fields
             line = f"{method} {target} {protocol}"
-        self._site.access_log.record(AccessEntry(
-            time(), self.wire.peer[0], line, method, target, protocol, code, sent, 0.0, 0.0, fields, (),
-            self._site.new_id(),
-        ))
+        self._site.access_log.record(
+            AccessEntry(
+                time(),
+                self.wire.peer[0],
+                line,
+                method,
+                target,
+                protocol,
+                code,
+                sent,
+                0.0,
+                0.0,
+                fields,
+                (),
+                self._site.new_id(),
+            )
+        )
 
 
 def _template(site: Site, wire: IWire) -> dict[str, Any]:

@@ -18,8 +18,17 @@ FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]*)(?::[0-9]{0,5})?")
 """RFC 9110 section 7.2: uri-host [ ":" port ]."""
 
-DROPPED = frozenset({"HTTP_PROXY", "HTTP_KEEP_ALIVE", "HTTP_PROXY_CONNECTION", "HTTP_TE", "HTTP_TRAILER",
-                     "HTTP_UPGRADE", "HTTP_FORWARDED"})
+DROPPED = frozenset(
+    {
+        "HTTP_PROXY",
+        "HTTP_KEEP_ALIVE",
+        "HTTP_PROXY_CONNECTION",
+        "HTTP_TE",
+        "HTTP_TRAILER",
+        "HTTP_UPGRADE",
+        "HTTP_FORWARDED",
+    }
+)
 """Request fields that end here. `Connection`, `Expect` and `Transfer-Encoding` do too, once framing has read them."""
 _FORWARDING = "HTTP_X_FORWARDED_"
 _ONCE = frozenset({"HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE"})
@@ -27,8 +36,18 @@ _ONCE = frozenset({"HTTP_HOST", "CONTENT_LENGTH", "CONTENT_TYPE"})
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _STATUS = re.compile(r"[2-5][0-9][0-9](?: [\t\x20-\x7e\x80-\xff]*)?")
-_HOP_BY_HOP = frozenset({"keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "trailers",
-                         "transfer-encoding", "upgrade"})
+_HOP_BY_HOP = frozenset(
+    {
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 
 
 def field(line: bytes) -> tuple[str, str]:

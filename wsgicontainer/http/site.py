@@ -13,7 +13,7 @@ from attrs import Factory, define, frozen
 from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
-from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IRoll, IOwnership
+from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll
 
 
 @frozen

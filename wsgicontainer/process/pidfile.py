@@ -20,18 +20,18 @@ class PidFile(Service):
         """Remember where."""
         self._path = Path(path).absolute()
 
-    def privilegedStartService(self) -> None:  # noqa: N802 (Twisted's name)
+    def privilegedStartService(self) -> None:
         """Write it before privileges are shed."""
         super().privilegedStartService()
         self._write()
 
-    def startService(self) -> None:  # noqa: N802
+    def startService(self) -> None:
         """Write it, unless that is done."""
         super().startService()
         if self._content() != str(os.getpid()):
             self._write()
 
-    def stopService(self) -> None:  # noqa: N802
+    def stopService(self) -> None:
         """Remove it."""
         super().stopService()
         if self._content() == str(os.getpid()):

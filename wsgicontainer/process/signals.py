@@ -20,7 +20,7 @@ class SignalHandlers(Service):
         """Wait for the start."""
         self._reactor, self._handlers = reactor, handlers
 
-    def startService(self) -> None:  # noqa: N802 (Twisted's name)
+    def startService(self) -> None:
         """Set the handlers as soon as the reactor runs; it sets its own at that moment."""
         super().startService()
         self._reactor.callWhenRunning(self._install)

@@ -12,7 +12,7 @@ _log = Logger()
 class OrderedService(MultiService):
     """Its children's order is the order of dependence: the first is there before and after all the others."""
 
-    def stopService(self) -> Deferred[None]:  # noqa: N802 (Twisted's name)
+    def stopService(self) -> Deferred[None]:
         """Stop the last child first and wait for it before the next."""
         Service.stopService(self)
         return Deferred.fromCoroutine(self._stop())
@@ -21,5 +21,5 @@ class OrderedService(MultiService):
         for child in reversed(list(self)):
             try:
                 await maybeDeferred(child.stopService)
-            except Exception:
+            except Exception:  # noqa: BLE001 (the others must stop all the same)
                 _log.failure("{service} did not stop well", service=getattr(child, "name", child))

@@ -48,8 +48,15 @@ class WebService(Service):
 
     name = "web"
 
-    def __init__(self, reactor: Any, listeners: Sequence[Listener], factory: IProtocolFactory, site: Site, roll: Roll,
-                 graceful: float) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        listeners: Sequence[Listener],
+        factory: IProtocolFactory,
+        site: Site,
+        roll: Roll,
+        graceful: float,
+    ) -> None:
         """`graceful` is how many seconds a drain waits for what runs."""
         self._reactor, self._listeners, self._factory = reactor, listeners, factory
         self._site, self._roll, self._graceful = site, roll, graceful
@@ -57,19 +64,20 @@ class WebService(Service):
         self._listening = self._hurried = False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
+        roll.watch(self.pause, lambda: reactor.callFromThread(self.resume))
 
-    def privilegedStartService(self) -> None:  # noqa: N802 (Twisted's name)
+    def privilegedStartService(self) -> None:
         """Listen before privileges are shed. Raises BootError for a port that can't be had."""
         super().privilegedStartService()
         self._listen()
 
-    def startService(self) -> None:  # noqa: N802
+    def startService(self) -> None:
         """Listen, unless that is done, and look after the connections' clocks. Raises BootError."""
         super().startService()
         self._listen()
         self._sweeper.start(SWEEP, now=False)
 
-    def stopService(self) -> Deferred[None]:  # noqa: N802
+    def stopService(self) -> Deferred[None]:
         """Drain; fires when every connection has ended or was cut."""
         super().stopService()
         return Deferred.fromCoroutine(self._drain())

@@ -5,10 +5,10 @@ when the queue is empty it takes the lead itself: it polls, reads, parses, runs 
 threads, no second thread awake and no fight for the GIL. A tick in the reactor (`tick`) sees to it that nothing waits
 behind a thread that waits or computes.
 
-Invariants, kept under `_lock`: nobody awake ⇒ the reactor watches the set and the queue is empty; somebody awake ⇒ a tick
-is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing it, and who lies down looks
-into the queue *before* lying down, both under the lock. Threads are daemons and are never joined without a time limit:
-one that is stuck in the application never keeps the process alive.
+Invariants, kept under `_lock`: nobody awake ⇒ the reactor watches the set and the queue is empty; somebody awake ⇒ a
+tick is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing it, and who lies
+down looks into the queue *before* lying down, both under the lock. Threads are daemons and nobody joins them: one that
+is stuck in the application never keeps the process alive.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class LedSet(Protocol):
 class ApplicationThreads:
     """The pool: its threads, its queue, its lead."""
 
-    def __init__(self, reactor: Any, led: LedSet | None, *, least: int, most: int, longest_queue: int,
-                 name: str = "application") -> None:
+    def __init__(
+        self, reactor: Any, led: LedSet | None, *, least: int, most: int, longest_queue: int, name: str = "application"
+    ) -> None:
         """Start no thread yet. `led` is the set to lead; None where connections live on Twisted transports.
 
         `least` threads are started with the pool and `most` run at once; `longest_queue` jobs may wait.
@@ -149,8 +150,13 @@ class ApplicationThreads:
             if self._awake == 0:
                 self._watch(True)
                 return
-            self._mood = self._tick.mood(leading=self._leader != 0, awake=self._awake, finished=self._finished,
-                                         cpu=self._cpu_seconds(), elapsed=now - self._ticked)
+            self._mood = self._tick.mood(
+                leading=self._leader != 0,
+                awake=self._awake,
+                finished=self._finished,
+                cpu=self._cpu_seconds(),
+                elapsed=now - self._ticked,
+            )
             self._one_is_enough = self._mood is Mood.QUICK
             if self._mood in (Mood.WAITING, Mood.SHARING):
                 self._wake(_SPARING.get(self._mood, len(self._queue)))
@@ -285,11 +291,11 @@ class _Watched:
     def fileno(self) -> int:
         return self._led.fileno()
 
-    def logPrefix(self) -> str:  # noqa: N802 (Twisted's name)
+    def logPrefix(self) -> str:
         return "connections"
 
-    def connectionLost(self, reason: object) -> None:  # noqa: N802
-        """The reactor ends."""
+    def connectionLost(self, reason: object) -> None:
+        """Do nothing: the reactor ends."""
 
 
 def _cpu_clock() -> int | None:

@@ -1,9 +1,9 @@
 """Do the awake threads read, wait, move or compute? What a tick concludes from what it sees. Pure.
 
-While a thread leads, it reads what comes: nothing to do. Where many jobs end, one thread is enough. Threads that have used little CPU since the last tick wait (for
-a database, say): others can run beside them, as many as the queue needs, at once. Threads that use the CPU and finish
-jobs are left alone. Those that use it and finish nothing compute: they hold the GIL and others would only fight them for
-it, so one more is woken now and then, for fairness.
+While a thread leads, it reads what comes: nothing to do. Where many jobs end, one thread is enough. Threads that have
+used little CPU since the last tick wait (for a database, say): others can run beside them, as many as the queue needs,
+at once. Threads that use the CPU and finish jobs are left alone. Those that use it and finish nothing compute: they
+hold the GIL and others would only fight them for it, so one more is woken now and then, for fairness.
 """
 
 from __future__ import annotations

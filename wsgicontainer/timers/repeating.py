@@ -49,12 +49,12 @@ class _Task(Service):
 
     def startService(self) -> None:
         """Begin to count. Runs in: reactor thread."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         self._loop.start(self._timer.seconds, now=False)
 
     def stopService(self) -> None:
         """Count no more, and have a run that still waits for a thread do nothing. Runs in: reactor thread."""
-        super().stopService()  # type: ignore[no-untyped-call]
+        super().stopService()
         if self._loop.running:
             self._loop.stop()
 
@@ -99,11 +99,11 @@ class RepeatingTasks(MultiService):
 
         `clock` is the reactor; `threads` run the tasks. Two timers of the same name are told apart by `#2`.
         """
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.name = "timers"
         for timer in timers:
             task = _Task(timer, threads, clock)
             same = sum(1 for other in timers[: len(self.services)] if other.name == timer.name)
             if same:
                 task.name = f"{timer.name}#{same + 1}"
-            task.setServiceParent(self)  # type: ignore[no-untyped-call]
+            task.setServiceParent(self)

@@ -60,8 +60,13 @@ class WSGIApplication:
         """`errors` becomes `wsgi.errors`: a text stream that any thread may write to."""
         self._application = application
         self._constants = {
-            "wsgi.version": (1, 0), "wsgi.errors": errors, "wsgi.multithread": True, "wsgi.multiprocess": multiprocess,
-            "wsgi.run_once": False, "wsgi.input_terminated": True, "wsgi.file_wrapper": FileWrapper,
+            "wsgi.version": (1, 0),
+            "wsgi.errors": errors,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": multiprocess,
+            "wsgi.run_once": False,
+            "wsgi.input_terminated": True,
+            "wsgi.file_wrapper": FileWrapper,
         }
 
     def respond(self, exchange: IExchange) -> None:
@@ -76,8 +81,12 @@ class WSGIApplication:
             raise
         except BaseException:
             # SystemExit too: an application must not end the server, and close() must still be called.
-            _log.failure("The application failed at {method} {target} [request {id}]", method=exchange.request.method,
-                         target=exchange.request.target, id=exchange.request_id)
+            _log.failure(
+                "The application failed at {method} {target} [request {id}]",
+                method=exchange.request.method,
+                target=exchange.request.target,
+                id=exchange.request_id,
+            )
             exchange.fail("the application raised")
         finally:
             close = getattr(result, "close", None)
@@ -88,8 +97,12 @@ class WSGIApplication:
         try:
             close()
         except BaseException:
-            _log.failure("close() failed at {method} {target} [request {id}]", method=exchange.request.method,
-                         target=exchange.request.target, id=exchange.request_id)
+            _log.failure(
+                "close() failed at {method} {target} [request {id}]",
+                method=exchange.request.method,
+                target=exchange.request.target,
+                id=exchange.request_id,
+            )
 
 
 def _send(exchange: IExchange, response: Response, result: Any) -> None:

@@ -3,6 +3,8 @@
     nothing ──start_response──▶ head kept ──first content──▶ started
                  ▲   again, with exc_info │                     │ again, with exc_info: the exception is raised anew
                  └────────────────────────┘                     ▼ again, without: ApplicationError (in both)
+
+`exchange.started` is the truth about the last step: content that nobody has sent yet may still become an error page.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from wsgicontainer.errors import ApplicationError, PeerGone
 from wsgicontainer.http.site import Site
-from wsgicontainer.interfaces import IExchange, IJob
+from wsgicontainer.interfaces import IAccessLog, IExchange, IJob
 from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 
 _log = Logger()
@@ -92,7 +92,7 @@ class Exchange:
             self.fail("the responder failed")
         self.content.close()
         if self._site.access_log is not None:
-            self._record()
+            self._record(self._site.access_log)
         self._connection.completed(self)
 
     def refuse(self) -> None:
@@ -103,7 +103,7 @@ class Exchange:
             self._abandon()
         self.content.close()
         if self._site.access_log is not None:
-            self._record()
+            self._record(self._site.access_log)
 
     # The reply
 
@@ -239,24 +239,24 @@ class Exchange:
         self.started = True
         self._wire.send(data)
 
-    def _record(self) -> None:
-        request, log = self.request, self._site.access_log
+    def _record(self, log: IAccessLog) -> None:
+        request = self.request
         duration = monotonic() - self._began
         log.record(
-            AccessEntry(  # type: ignore[union-attr]
-                time() - duration,
-                self._wire.peer[0],
-                f"{request.method} {request.target} {request.protocol}",
-                request.method,
-                request.target,
-                request.protocol,
-                self._code if self.started else 499,
-                self._sent,
-                duration,
-                self._queued,
-                request.fields,
-                self._head.fields if self._head else [],
-                self.request_id,
+            AccessEntry(
+                at=time() - duration,
+                peer=self._wire.peer[0],
+                request_line=f"{request.method} {request.target} {request.protocol}",
+                method=request.method,
+                target=request.target,
+                protocol=request.protocol,
+                code=self._code if self.started else 499,
+                sent=self._sent,
+                duration=duration,
+                queued=self._queued,
+                fields=request.fields,
+                reply=self._head.fields if self._head else [],
+                request_id=self.request_id,
             )
         )
 

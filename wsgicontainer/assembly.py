@@ -42,7 +42,8 @@ from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.threads import ApplicationThreads
 from wsgicontainer.timers.repeating import RepeatingTasks, Timer
-from wsgicontainer.wsgi.application import WSGIApplication
+from wsgicontainer.wsgi.application import FileWrapper, WSGIApplication
+from wsgicontainer.wsgi.environ import template_for
 from wsgicontainer.wsgi.errors import ErrorsStream
 from wsgicontainer.wsgi.loading import load, make_importable
 
@@ -157,19 +158,18 @@ def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: Acce
         limits=ContentLimits(
             most=settings.limit_request_body, in_memory=settings.body_buffer, head=settings.limit_request_head
         ),
-        template={"SERVER_SOFTWARE": "wsgicontainer"},
+        template=template_for(ErrorsStream(), FileWrapper, multiprocess=False),
         access_log=log,
     )
 
 
 def _routes(settings: Settings) -> Routes:
     """Load every application, look at every folder."""
-    errors = ErrorsStream()
     statics = [(each.prefix, StaticMount(each.directory, each.index, each.max_age)) for each in settings.statics]
-    mounts = [(each.prefix, WSGIApplication(load(each.app, "--mount"), errors)) for each in settings.mounts]
+    mounts = [(each.prefix, WSGIApplication(load(each.app, "--mount"))) for each in settings.mounts]
     fallback: IResponder = _Fixed("404 Not Found")
     if settings.wsgi is not None:
-        fallback = WSGIApplication(load(settings.wsgi, "--wsgi"), errors)
+        fallback = WSGIApplication(load(settings.wsgi, "--wsgi"))
     server_wide = _Fixed("200 OK", [("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
     return Routes([*statics, *mounts], fallback, server_wide)
 

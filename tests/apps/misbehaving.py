@@ -6,10 +6,15 @@ JSON, `/closed` what `/close/…` has recorded.
 
 from __future__ import annotations
 
+import array
+import gzip
 import io
 import json
 import sys
+import tempfile
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,8 @@ from wellbehaved import TEXT, App, asked
 
 CLOSED: list[str] = []
 """One entry per close() of an iterable: the `token` of its request's query."""
+MADE: Counter[str] = Counter()
+"""Octets that `/endless` has made, by the `token` of its request's query."""
 
 
 def plain(status: str, *fields: tuple[Any, Any], content: Any = (b"content",)) -> App:
@@ -78,6 +85,15 @@ def raises_after_write(environ, start_response):
     write = start_response("200 OK", TEXT)
     write(b"written\n")
     raise RuntimeError("after write()")
+
+
+def raises_after_gone(environ, start_response):
+    """Fail once the peer has left: nobody is there to be told."""
+    start_response("200 OK", TEXT)
+    yield b"first block\n"
+    while not environ["wsgicontainer.disconnected"]():
+        time.sleep(0.01)
+    raise RuntimeError("after the peer had left")
 
 
 def system_exit(environ, start_response):
@@ -181,6 +197,21 @@ def close_endless(environ, start_response):
     return iterable
 
 
+def endless(environ, start_response):
+    """Stream for ever and count, for `/made`, what was made."""
+    start_response("200 OK", TEXT)
+    token, block = asked(environ, "token", "?"), b"x" * 65536
+    while True:
+        MADE[token] += len(block)
+        yield block
+
+
+def made(environ, start_response):
+    content = json.dumps(MADE).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+    return [content]
+
+
 def closed(environ, start_response):
     content = json.dumps(CLOSED).encode()
     start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
@@ -211,6 +242,20 @@ def file_unread(environ, start_response):
     start_response("200 OK", TEXT)
     environ["wsgi.file_wrapper"](io.BytesIO(b"not this"))
     return [b"but this"]
+
+
+def file_compressed(environ, start_response):
+    """Wrap a file whose descriptor is another's: the number reads what is compressed, the file what it says."""
+    packed = io.BytesIO(gzip.compress(b"said by the file " * 1000))
+    start_response("200 OK", TEXT)
+    return environ["wsgi.file_wrapper"](gzip.GzipFile(fileobj=_on_disk(packed.getvalue())))
+
+
+def _on_disk(content: bytes) -> Any:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever wraps it closes it
+    file.write(content)
+    file.seek(0)
+    return file
 
 
 # --- Input ---
@@ -269,6 +314,9 @@ TABLE: dict[str, App] = {
     "/length/short-stream": too_short_stream,
     "/length/long": too_long,
     "/length/long-write": too_long_by_write,
+    "/length/long-stream": plain("200 OK", ("Content-Length", "4"), content=[b"more"] * 1000),
+    "/length/long-list": plain("200 OK", ("Content-Length", "4"), content=[b"more than said"]),
+    "/length/short-list": plain("200 OK", ("Content-Length", "10"), content=[b"few"]),
     "/length/none": plain("200 OK"),
     "/length/not-a-number": plain("200 OK", ("Content-Length", "seven")),
     "/length/negative": plain("200 OK", ("Content-Length", "-7")),
@@ -278,6 +326,7 @@ TABLE: dict[str, App] = {
     "/raises/first": raises_first,
     "/raises/in-iteration": raises_in_iteration,
     "/raises/after-write": raises_after_write,
+    "/raises/after-gone": raises_after_gone,
     "/raises/system-exit": system_exit,
     "/raises/keyboard-interrupt": keyboard_interrupt,
     "/start/never": no_start_response,
@@ -316,6 +365,8 @@ TABLE: dict[str, App] = {
     "/own/date-server": plain("200 OK", ("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("Server", "mine"), LONG),
     "/chunk/bytearray": plain("200 OK", content=[bytearray(b"content")]),
     "/chunk/memoryview": plain("200 OK", content=[memoryview(b"content")]),
+    "/chunk/wide-memoryview": plain("200 OK", content=[memoryview(array.array("H", [0x6F6F] * 4))]),
+    "/chunk/bytearrays": plain("200 OK", content=[bytearray(b"con"), memoryview(b"tent")]),
     "/chunk/str": plain("200 OK", content=["content"]),
     "/chunk/none": plain("200 OK", content=[None]),
     "/chunk/empty": plain("200 OK", content=[b"", b"con", b"", b"tent", b""]),
@@ -329,10 +380,13 @@ TABLE: dict[str, App] = {
     "/close/raises": close_raises,
     "/close/endless": close_endless,
     "/closed": closed,
+    "/endless": endless,
+    "/made": made,
     "/never-closes": never_closes,
     "/file/not-regular": file_not_regular,
     "/file/with-length": file_with_length,
     "/file/unread": file_unread,
+    "/file/compressed": file_compressed,
     "/input/left": input_left,
     "/input/past-end": input_past_end,
     "/input/lines": input_by_lines,
@@ -341,7 +395,9 @@ TABLE: dict[str, App] = {
     "/content/204-length": plain("204 No Content", LONG),
     "/content/304": plain("304 Not Modified", ("ETag", '"x"')),
     "/content/304-length": plain("304 Not Modified", ("ETag", '"x"'), LONG),
+    "/content/304-empty": plain("304 Not Modified", ("ETag", '"x"'), content=[]),
     "/content/205": plain("205 Reset Content"),
+    "/content/205-length": plain("205 Reset Content", LONG),
     "/spins": spins,
     "/blocks": blocks_for_ever,
 }

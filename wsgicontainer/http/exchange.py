@@ -7,6 +7,7 @@ thread that has it; that thread owns the connection meanwhile.
 
 from __future__ import annotations
 
+import os
 from io import BytesIO
 from time import monotonic, time
 from typing import Any, BinaryIO
@@ -20,52 +21,41 @@ from wsgicontainer.interfaces import IAccessLog, IExchange, IJob
 from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 
 _log = Logger()
+_WITHOUT_CONTENT = frozenset({204, 205, 304})
+"""RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5."""
+_DATED = "\r\nDate: "
+"""How `responses` writes an application's own Date: then the server adds none."""
 
 
 @implementer(IExchange, IJob)
 class Exchange:
-    """A request on its way to a reply. Runs in: application thread."""
+    """A request on its way to a reply. Runs in: application thread.
 
-    __slots__ = (
-        "request",
-        "prefix",
-        "template",
-        "content",
-        "request_id",
-        "started",
-        "keep",
-        "broken",
-        "_site",
-        "_connection",
-        "_wire",
-        "_responder",
-        "_head",
-        "_text",
-        "_left",
-        "_chunked",
-        "_silent",
-        "_finished",
-        "_code",
-        "_sent",
-        "_began",
-        "_queued",
-    )
+    Class attributes are what nearly every exchange leaves as it is: a store each saved on the hot path.
+    """
+
+    started = False
+    keep: bool
+    """Whether the connection may serve another request."""
+    broken = False
+    """Whether the reply is not whole."""
+    reset = False
+    """Whether only a reset can show that."""
+    _finished = _chunked = _silent = False
+    _head: ResponseHead | None = None
+    _text = b""
+    _left: int | None = None
+    _sent = 0
+    _queued = 0.0
+    _until_close = _overrun = False
 
     def __init__(self, site: Site, connection: Any, request: Request, persistent: bool) -> None:
-        """Begin an exchange on a connection: anything with `wire`, `template` and `completed(exchange)`.
-
-        `keep` becomes whether the connection may serve another request, `broken` whether the reply is not whole.
-        """
+        """Begin an exchange on a connection: anything with `wire`, `template` and `completed(exchange)`."""
         self._site, self._connection, self._wire = site, connection, connection.wire
         self.request, self.template, self.keep = request, connection.template, persistent
         self.prefix, self._responder = site.routes.find(request.path)
         self.content: BinaryIO = BytesIO()
-        self.request_id = site.new_id()
-        self.started = self.broken = self._finished = self._chunked = self._silent = False
-        self._head: ResponseHead | None = None
-        self._text = b""
-        self._left: int | None = None
-        self._code, self._sent, self._queued = 499, 0, 0.0
+        self.request_id = f"{next(site.numbers):016x}"
         self._began = monotonic()
 
     # A job
@@ -90,7 +80,8 @@ class Exchange:
                 id=self.request_id,
             )
             self.fail("the responder failed")
-        self.content.close()
+        if type(self.content) is not BytesIO:
+            self.content.close()
         if self._site.access_log is not None:
             self._record(self._site.access_log)
         self._connection.completed(self)
@@ -112,21 +103,43 @@ class Exchange:
         return self._site.responses.render(status, fields)
 
     def reply(self, head: ResponseHead, content: bytes) -> None:
-        """Send a whole response at once. Raises PeerGone, ApplicationError."""
-        if head.length is None and (content or self.request.method != "HEAD"):
-            head.length = len(content)
+        """Send a whole response at once. Raises PeerGone, ApplicationError.
+
+        Most replies are plain: then head and content go out in one piece, without the general way's bookkeeping
+        (3 µs of 17).
+        """
+        if type(content) is not bytes:
+            content = _octets(content)
+        length = len(content)
+        if self._plain(head, length):
+            self._head, self._sent, self.started = head, length, True
+            date = "" if _DATED in head.block else self._site.date()
+            text = f"{head.block}{date}Content-Length: {length}\r\n\r\n"
+            self._wire.send(text.encode("latin-1") + content)
+            self._wire.wait_for_room()
+            self._finished = True
+            return
+        if head.length is None and head.code != 304 and (length or self.request.method != "HEAD"):
+            head.length = length
         self.start(head)
-        if self._left == len(content):
-            self._left = 0
-            self._put(content)
-        else:
-            self.write(content)
+        self.write(content)
         self.finish()
+
+    def _plain(self, head: ResponseHead, length: int) -> bool:
+        """Tell whether a reply needs no thought: content of the right length, on a connection that stays."""
+        return (
+            self.keep
+            and (head.length is None or head.length == length)
+            and not (head.close or self._site.draining or self._without_content(head))
+            and self.request.protocol == "HTTP/1.1"
+        )
 
     def start(self, head: ResponseHead) -> None:
         """Take the head of a response; it goes out with the first content, or at the end."""
         self._head = head
-        self._text = (head.block + self._site.date() + self._framing(head) + "\r\n").encode("latin-1")
+        self._chunked = self._silent = False
+        date = "" if _DATED in head.block else self._site.date()
+        self._text = (head.block + date + self._framing(head) + "\r\n").encode("latin-1")
 
     def write(self, data: bytes) -> None:
         """Send content; wait while more than the output budget is unsent. Raises PeerGone, ApplicationError."""
@@ -155,8 +168,15 @@ class Exchange:
         """Send `count` octets of a regular file as the whole content; takes over `descriptor`. Raises PeerGone."""
         head.length = count
         self.start(head)
-        self._send(self._text)
-        self._wire.wait_for_room()
+        try:
+            self._send(self._text)
+            self._wire.wait_for_room()
+        except PeerGone:
+            self._left = 0
+            raise
+        finally:
+            if not self._left:
+                os.close(descriptor)
         if self._left:
             self._sent, self._left = count, 0
             self._wire.send_file(descriptor, offset, count)
@@ -173,9 +193,8 @@ class Exchange:
         if self._finished:
             return
         if self.started:
-            self.keep, self.broken = False, True
+            self.keep, self.broken, self.reset = False, True, self._until_close
             return
-        self._chunked, self._left, self._silent = False, None, False
         try:
             self.error("500 Internal Server Error")
         except PeerGone:
@@ -188,14 +207,16 @@ class Exchange:
     def _abandon(self) -> None:
         self.keep, self.broken = False, True
 
+    def _without_content(self, head: ResponseHead) -> bool:
+        return head.code in _WITHOUT_CONTENT or self.request.method == "HEAD"
+
     def _framing(self, head: ResponseHead) -> str:
         """Decide how the content's end is told, and whether the connection stays (RFC 9112 sections 6 and 9.3)."""
-        self._code = head.code
         http11 = self.request.protocol == "HTTP/1.1"
-        self._silent = self.request.method == "HEAD" or head.code in (204, 205, 304)
-        length = 0 if head.code == 205 else None if head.code == 204 else head.length
-        self._left = None if self._silent else length
-        self._chunked = False
+        length = self._left = head.length
+        if self._without_content(head):
+            self._silent, self._left = True, None
+            length = 0 if head.code == 205 else None if head.code == 204 else length
         lines = ""
         if length is not None:
             lines = f"Content-Length: {length}\r\n"
@@ -205,14 +226,16 @@ class Exchange:
             self._chunked = True
             lines = "Transfer-Encoding: chunked\r\n"
         else:
+            self.keep, self._until_close = False, True
+        if head.close or self._site.draining:
             self.keep = False
-        self.keep = self.keep and not head.close and not self._site.draining
         if self.keep:
             return lines if http11 else lines + "Connection: keep-alive\r\n"
         return lines + "Connection: close\r\n"
 
     def _accounted(self, data: bytes, left: int) -> bytes:
-        if len(data) > left:
+        if len(data) > left and not self._overrun:
+            self._overrun = True
             _log.error(
                 "{method} {target}: the application sends more than its Content-Length; the rest is dropped "
                 "[request {id}]",
@@ -220,7 +243,7 @@ class Exchange:
                 target=self.request.target,
                 id=self.request_id,
             )
-            data = data[:left]
+        data = data[:left]
         self._left = left - len(data)
         return data
 
@@ -250,7 +273,7 @@ class Exchange:
                 method=request.method,
                 target=request.target,
                 protocol=request.protocol,
-                code=self._code if self.started else 499,
+                code=self._head.code if self._head and self.started else 499,
                 sent=self._sent,
                 duration=duration,
                 queued=self._queued,

@@ -24,7 +24,7 @@ from wsgicontainer.errors import PeerError, PeerGone
 from wsgicontainer.http.content import Spool
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.framing import Chunked, Sized
-from wsgicontainer.http.head import CHUNKED
+from wsgicontainer.http.head import CHUNKED, FieldBlock
 from wsgicontainer.http.site import Site
 from wsgicontainer.interfaces import IOpenConnection, IWire
 from wsgicontainer.messages import AccessEntry, Request
@@ -51,6 +51,7 @@ class Connection:
         "_site",
         "_own",
         "_buffer",
+        "_block",
         "_step",
         "_keep",
         "_peer_closes",
@@ -69,6 +70,7 @@ class Connection:
         self._buffer = b""
         self._step: Callable[[Connection], int] = Connection._read_head
         self._keep, self._peer_closes, self._mark = True, False, -1
+        self._block: FieldBlock | None = None
         self._exchange: Exchange | None = None
         self._reader: Sized | Chunked | None = None
         self._spool: Spool | None = None
@@ -91,10 +93,18 @@ class Connection:
     def completed(self, exchange: Exchange) -> None:
         """Take the connection back after a reply. Runs in: the application thread, as owner."""
         if exchange.broken:
-            self._close(reset=True)
+            self._close(reset=exchange.reset)
             return
         self._keep, self._mark, self._step = exchange.keep, -1, Connection._flush
-        self._go_on()
+        if self._keep and not self._buffer and self.wire.drained and self.wire.flush():
+            # The usual end, without the steps that would find the same: 0.5 µs of every request.
+            self.deadline = monotonic() + self._site.clocks.keep_alive
+            self._step = Connection._read_head
+            if self._own.release():
+                self.wire.drained = False
+                self._go_on()
+        else:
+            self._go_on()
 
     def expire(self, now: float) -> None:
         """End a wait that took too long, unless somebody has the connection. Runs in: reactor thread."""
@@ -144,24 +154,28 @@ class Connection:
     def _read_head(self) -> int:
         buffer = self._buffer
         while True:
-            if buffer.startswith(b"\r\n"):  # one empty line before a request is forgiven (RFC 9112 section 2.2)
-                buffer = buffer[2:]
-            end = buffer.find(b"\r\n\r\n")
-            if end >= 0:
-                return self._head_received(buffer, end)
-            if buffer and (wrong := self._wrong_already(buffer)):
-                self._buffer = buffer
-                return self._refuse(wrong)
+            if buffer:
+                if buffer.startswith(b"\r\n"):  # one empty line before a request is forgiven (RFC 9112 section 2.2)
+                    buffer = buffer[2:]
+                end = buffer.find(b"\r\n\r\n")
+                if end >= 0:
+                    return self._head_received(buffer, end)
+                if len(buffer) > self._site.limits.head:
+                    return self._head_awaited(buffer)
             data = None if self.wire.drained else self.wire.receive()
             if data is None:
-                break
+                return self._head_awaited(buffer)
             if not data:
                 return self._close()
             buffer += data
+
+    def _head_awaited(self, buffer: bytes) -> int:
+        """Keep what has come of a head, unless it is wrong already."""
         if buffer and not self._buffer:
             self.deadline = monotonic() + self._site.clocks.header
         self._buffer = buffer
-        return WAIT
+        wrong = self._wrong_already(buffer) if buffer else None
+        return WAIT if wrong is None else self._refuse(wrong)
 
     def _wrong_already(self, buffer: bytes) -> PeerError | None:
         """Tell what is wrong with a head whose end has not come: waiting for it would only hide the answer."""
@@ -176,18 +190,19 @@ class Connection:
     def _head_received(self, buffer: bytes, end: int) -> int:
         site, limit = self._site, self._site.limits.most
         try:
-            request, length, persistent, awaits = site.parser.parse(buffer[:end])
-            if limit and length > limit:
+            request, block = site.parser.parse(buffer[:end], self._block)
+            if limit and block.length > limit:
                 raise PeerError("413 Content Too Large", f"content exceeds {limit} octets")
         except PeerError as error:
             self._buffer = buffer
             return self._refuse(error)
         self._buffer = buffer[end + 4 :]
-        persistent = persistent and site.clocks.keep_alive > 0
+        self._block = block
+        persistent = block.persistent and site.clocks.keep_alive > 0
         self._peer_closes = not persistent
         exchange = Exchange(site, self, request, persistent)
-        if length:
-            return self._expect_content(exchange, length, awaits)
+        if block.length:
+            return self._expect_content(exchange, block.length, block.awaits)
         return self._submit(exchange)
 
     def _expect_content(self, exchange: Exchange, length: int, awaits: bool) -> int:
@@ -237,7 +252,8 @@ class Connection:
         if rest is None:
             return False
         self._buffer = rest
-        self._exchange.request.fields["CONTENT_LENGTH"] = str(self._spool.size)
+        request = self._exchange.request
+        request.fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
         self._exchange.content = self._spool.rewound()
         self._reader = self._spool = None
         return True
@@ -347,7 +363,7 @@ class Connection:
                 0.0,
                 fields,
                 (),
-                self._site.new_id(),
+                f"{next(self._site.numbers):016x}",
             )
         )
 

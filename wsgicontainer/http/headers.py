@@ -87,14 +87,25 @@ def status_code(status: object) -> int:
     return int(status[:3])
 
 
-def response_field(name: object, value: object) -> None:
-    """Check one field of an application's response, or raise ApplicationError that names the rule."""
+def checked(fields: object) -> Fields:
+    """Return an application's fields if they are a list, as PEP 3333 wants; otherwise raise ApplicationError."""
+    if type(fields) is not list:
+        raise ApplicationError("response headers must be a list of (name, value) tuples")
+    return fields
+
+
+def checked_pair(pair: object) -> tuple[str, str]:
+    """Return one field of an application's response, or raise ApplicationError that names the rule."""
+    if type(pair) is not tuple or len(pair) != 2:
+        raise ApplicationError(f"response header {pair!r} is not a (name, value) tuple")
+    name, value = pair
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ApplicationError(f"field name {name!r} is not a token (RFC 9110 section 5.1)")
     if not isinstance(value, str) or not _VALUE.fullmatch(value):
         raise ApplicationError(f"value of {name} has characters that no field may hold: {value!r}")
     if name.lower() in _HOP_BY_HOP:
         raise ApplicationError(f"{name} is hop-by-hop and belongs to the server (PEP 3333)")
+    return name, value
 
 
 def content_length(value: str) -> int:
@@ -102,13 +113,3 @@ def content_length(value: str) -> int:
     if not value.isdecimal() or not value.isascii() or len(value) > 18:
         raise ApplicationError(f"Content-Length {value!r} is not a number of octets")
     return int(value)
-
-
-def checked(fields: object) -> Fields:
-    """Return an application's list of fields as it must be: a list of pairs (PEP 3333), or raise ApplicationError."""
-    if type(fields) is not list:
-        raise ApplicationError("response headers must be a list of (name, value) tuples")
-    for pair in fields:
-        if type(pair) is not tuple or len(pair) != 2:
-            raise ApplicationError(f"response header {pair!r} is not a (name, value) tuple")
-    return fields

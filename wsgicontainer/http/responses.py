@@ -10,9 +10,11 @@ from wsgicontainer.errors import ApplicationError
 from wsgicontainer.http import headers
 from wsgicontainer.messages import Fields, ResponseHead
 
-_PLAIN, _LENGTH, _CONNECTION, _OURS = range(4)
-_KINDS = {"content-length": _LENGTH, "connection": _CONNECTION}
-_FICKLE = frozenset({"set-cookie", "etag", "last-modified", "location", "expires", "content-range"})
+_PLAIN, _LENGTH, _CONNECTION, _SERVER = range(4)
+_KINDS = {"content-length": _LENGTH, "connection": _CONNECTION, "server": _SERVER}
+_FICKLE = frozenset({"set-cookie", "date", "etag", "last-modified", "location", "expires", "content-range"})
+_SPELLED = {"date": "Date"}
+"""Names that others look for in a rendered block."""
 _MEMO_ENTRIES = 1024
 _MEMO_OCTETS = 160
 
@@ -32,24 +34,23 @@ class ResponseHeads:
         """Return the head of a response. Raises ApplicationError for what PEP 3333 or RFC 9110 forbids."""
         code, text = self._statuses.get(status) or self._status(status)
         length: int | None = None
-        close = False
+        close = named = False
         remembered = self._lines.get
-        parts = [text]
-        named = False
-        for pair in headers.checked(fields):
-            line, kind = remembered(pair) or self._line(pair)
-            if kind == _PLAIN:
-                parts.append(line)
-            elif kind == _LENGTH:
-                length = self._length(pair[1], length)
-            elif kind == _CONNECTION:
-                close = True
-            else:
-                parts.append(line)
-                named = True
-        if not named:
-            parts.append(self._server)
-        return ResponseHead(code, status, fields, "".join(parts), length, close)
+        try:
+            for pair in headers.checked(fields):
+                line, kind = remembered(pair) or self._line(pair)
+                text += line
+                if kind == _PLAIN:
+                    continue
+                if kind == _LENGTH:
+                    length = _the_same(int(pair[1]), length)
+                elif kind == _CONNECTION:
+                    close = True
+                else:
+                    named = True
+        except TypeError:
+            raise ApplicationError(f"response header {pair!r} is not a tuple of two strings") from None
+        return ResponseHead(code, status, fields, text if named else text + self._server, length, close)
 
     def _status(self, status: object) -> tuple[int, str]:
         code = headers.status_code(status)
@@ -59,21 +60,23 @@ class ResponseHeads:
         return entry
 
     def _line(self, pair: tuple[str, str]) -> _Line:
-        name, value = pair
-        headers.response_field(name, value)
+        name, value = headers.checked_pair(pair)
         lower = name.lower()
-        kind = _OURS if lower == "server" else _KINDS.get(lower, _PLAIN)
+        kind = _KINDS.get(lower, _PLAIN)
         if kind == _CONNECTION and value.strip().lower() != "close":
             raise ApplicationError(f"Connection: {value} is hop-by-hop and belongs to the server (PEP 3333)")
-        entry = (f"{name}: {value}\r\n", kind)
+        if kind == _LENGTH:
+            headers.content_length(value)
+        # These two are framing, which the server writes itself.
+        entry = ("" if kind in (_LENGTH, _CONNECTION) else f"{_SPELLED.get(lower, name)}: {value}\r\n", kind)
         if len(name) + len(value) <= _MEMO_OCTETS and lower not in _FICKLE:
             if len(self._lines) >= _MEMO_ENTRIES:
                 self._lines.clear()
             self._lines[pair] = entry
         return entry
 
-    def _length(self, value: str, before: int | None) -> int:
-        length = headers.content_length(value)
-        if before is not None and before != length:
-            raise ApplicationError("two different Content-Length fields")
-        return length
+
+def _the_same(length: int, before: int | None) -> int:
+    if before is not None and before != length:
+        raise ApplicationError("two different Content-Length fields")
+    return length

@@ -57,7 +57,8 @@ class Site:
     draining: bool = False
     _second: int = 0
     _date: str = ""
-    _numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(6), "big") << 16))
+    numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(6), "big") << 16))
+    """Requests' names, as 16 hex digits: from a random start upwards."""
 
     def date(self) -> str:
         """Return the Date field line (RFC 9110 section 6.6.1), rendered once a second."""
@@ -66,7 +67,3 @@ class Site:
             self._date = f"Date: {formatdate(now, usegmt=True)}\r\n"
             self._second = now
         return self._date
-
-    def new_id(self) -> str:
-        """Return a request's name: 16 hex digits, from a random start upwards."""
-        return f"{next(self._numbers):016x}"

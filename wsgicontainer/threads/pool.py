@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from attrs import frozen
 from zope.interface import implementer
 
 from wsgicontainer.interfaces import IApplicationThreads, IJob
@@ -48,22 +49,42 @@ class LedSet(Protocol):
         """Return the descriptor for the reactor."""
 
 
+def _spawn(work: Callable[[], None], name: str) -> None:
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+@frozen
+class Machine:
+    """What the pool takes from the machine."""
+
+    spawn: Callable[[Callable[[], None], str], None] = _spawn
+    """Runs a function in a new thread of that name; raises RuntimeError if the system allows no more."""
+    new_lock: Callable[[], LockType] = allocate_lock
+    clock: Callable[[], float] = time.monotonic
+
+
 @implementer(IApplicationThreads)
 class ApplicationThreads:
     """The pool: its threads, its queue, its lead."""
 
     def __init__(
-        self, reactor: Any, led: LedSet | None, *, least: int, most: int, longest_queue: int, name: str = "application"
+        self,
+        reactor: Any,
+        led: LedSet | None,
+        *,
+        least: int,
+        most: int,
+        longest_queue: int,
+        machine: Machine = Machine(),
     ) -> None:
         """Start no thread yet. `led` is the set to lead; None where connections live on Twisted transports.
 
         `least` threads are started with the pool and `most` run at once; `longest_queue` jobs may wait.
         """
-        self._reactor, self._led, self._name = reactor, led, name
+        self._reactor, self._led, self._machine = reactor, led, machine
         self._least, self._most, self._longest = least, most, longest_queue
         self._queue: deque[IJob] = deque()
-        self._lock = threading.Lock()
-        self._lead = allocate_lock()
+        self._lock, self._lead = machine.new_lock(), machine.new_lock()
         self._leader = 0
         self._parked: list[LockType] = []
         self._clocks: dict[int, int | None] = {}
@@ -139,13 +160,13 @@ class ApplicationThreads:
 
     def _see_to_a_tick(self) -> None:
         if self._next_tick is None and self._running:
-            self._ticked = time.monotonic()
+            self._ticked = self._machine.clock()
             self._next_tick = self._reactor.callLater(PERIOD, self._ticks)
 
     def _ticks(self) -> None:
         """Look after the awake threads."""
         self._next_tick = None
-        now = time.monotonic()
+        now = self._machine.clock()
         with self._lock:
             if self._awake == 0:
                 self._watch(True)
@@ -207,12 +228,12 @@ class ApplicationThreads:
     def _start_thread(self) -> None:
         self._count += 1
         self._awake += 1
-        threading.Thread(target=self._work, name=f"{self._name}-{self._count}", daemon=True).start()
+        self._machine.spawn(self._work, f"application-{self._count}")
 
     # Runs in: application thread
 
     def _work(self) -> None:
-        me = allocate_lock()
+        me = self._machine.new_lock()
         me.acquire()
         with self._lock:
             self._clocks[get_ident()] = _cpu_clock()

@@ -5,7 +5,9 @@ Runs in: application thread. The application's exceptions are told once, with it
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
@@ -44,11 +46,15 @@ class FileWrapper:
 
     def rest(self) -> tuple[int, int, int] | None:
         """Return a new descriptor, the position and the octets left, if this is a regular file; otherwise None."""
+        if not _reads_its_descriptor(self.file):
+            return None
         try:
             descriptor, offset = self.file.fileno(), self.file.tell()
-            size = os.stat(descriptor).st_size
-            return (os.dup(descriptor), offset, size - offset) if size > offset and _regular(descriptor) else None
-        except (AttributeError, OSError, ValueError):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_size <= offset:
+                return None
+            return os.dup(descriptor), offset, status.st_size - offset
+        except (OSError, ValueError):
             return None
 
 
@@ -56,22 +62,13 @@ class FileWrapper:
 class WSGIApplication:
     """Answers exchanges by calling a WSGI application."""
 
-    def __init__(self, application: Application, errors: Any, *, multiprocess: bool = False) -> None:
-        """`errors` becomes `wsgi.errors`: a text stream that any thread may write to."""
+    def __init__(self, application: Application) -> None:
+        """Take the application as loaded."""
         self._application = application
-        self._constants = {
-            "wsgi.version": (1, 0),
-            "wsgi.errors": errors,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": multiprocess,
-            "wsgi.run_once": False,
-            "wsgi.input_terminated": True,
-            "wsgi.file_wrapper": FileWrapper,
-        }
 
     def respond(self, exchange: IExchange) -> None:
         """Call the application and send its response."""
-        environ = environ_for(exchange, self._constants)
+        environ = environ_for(exchange)
         response = Response(exchange)
         result: Any = None
         try:
@@ -130,5 +127,10 @@ def _piece(wrapper: FileWrapper, length: int | None) -> tuple[int, int, int] | N
     return rest[0], rest[1], length
 
 
-def _regular(descriptor: int) -> bool:
-    return (os.fstat(descriptor).st_mode & 0o170000) == 0o100000
+def _reads_its_descriptor(file: Any) -> bool:
+    """Tell whether what `file` reads is what its descriptor holds: GzipFile and others have a descriptor, but unpack it.
+
+    What open() returns does, and what wraps it in an attribute `file`, as tempfile's and Django's classes do.
+    """
+    inner = getattr(file, "file", file)
+    return type(getattr(inner, "raw", inner)) is io.FileIO

@@ -7,14 +7,24 @@ from typing import Any
 from wsgicontainer.interfaces import IExchange
 
 
-def environ_for(exchange: IExchange, constants: dict[str, Any]) -> dict[str, Any]:
-    """Return a new environ: the connection's part, the application's constants, then this request's.
+def template_for(errors: Any, file_wrapper: Any, *, multiprocess: bool) -> dict[str, Any]:
+    """Return what every environ of this process starts from; `errors` is a text stream that any thread may write to."""
+    return {
+        "SERVER_SOFTWARE": "wsgicontainer",
+        "wsgi.version": (1, 0),
+        "wsgi.errors": errors,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": multiprocess,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+        "wsgi.file_wrapper": file_wrapper,
+    }
 
-    `constants` are the keys that are the same for all requests of an application.
-    """
+
+def environ_for(exchange: IExchange) -> dict[str, Any]:
+    """Return a new environ: the connection's part, which begins with `template_for`, then this request's."""
     request = exchange.request
     environ = exchange.template.copy()
-    environ.update(constants)
     environ.update(request.fields)
     prefix = exchange.prefix
     environ["REQUEST_METHOD"] = request.method

@@ -41,6 +41,7 @@ class Response:
         elif self.head is not None:
             raise ApplicationError("start_response was called twice without exc_info")
         self.head = self._exchange.prepare(status, headers)
+        self._begun = False  # what was begun and not sent gives way to this head
         return self.write
 
     def write(self, data: bytes) -> None:

@@ -201,9 +201,12 @@ def endless(environ, start_response):
     """Stream for ever and count, for `/made`, what was made."""
     start_response("200 OK", TEXT)
     token, block = asked(environ, "token", "?"), b"x" * 65536
-    while True:
-        MADE[token] += len(block)
-        yield block
+    try:
+        while True:
+            MADE[token] += len(block)
+            yield block
+    finally:
+        CLOSED.append(token)
 
 
 def made(environ, start_response):

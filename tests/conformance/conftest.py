@@ -92,8 +92,7 @@ class Peer:
             return b"".join(self._chunks())
         if length is not None:
             return self.exactly(int(length))
-        content = self.rest()
-        return content
+        return self.rest()
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self.until(b"\r\n"), 16):

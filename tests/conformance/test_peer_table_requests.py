@@ -48,7 +48,7 @@ def refused(connect, site, octets: bytes) -> int:
 
 
 def test_content_fields_have_no_http_twin(ask):
-    """wsgiref.validate on POST: CONTENT_LENGTH and CONTENT_TYPE, without HTTP_CONTENT_…"""
+    """wsgiref.validate on POST: CONTENT_LENGTH and CONTENT_TYPE have no HTTP_CONTENT_… beside them."""
     environ = environ_of(ask, "/environ", "Content-Type: text/x", method="POST", content=b"abc")
     assert (environ["CONTENT_LENGTH"], environ["CONTENT_TYPE"]) == ("3", "text/x")
     assert not [key for key in environ if key.startswith("HTTP_CONTENT")]
@@ -350,7 +350,7 @@ HEAD = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
     ],
 )
 def test_smuggling_and_nonsense(octets, connect, site):
-    """What can't be read beyond doubt is 400 and the end: chunk errors and bare LF too, without waiting for a timeout."""
+    """What can't be read beyond doubt is 400 and the end; chunk errors and bare LF wait for no timeout."""
     assert refused(connect, site, octets) == 400
 
 

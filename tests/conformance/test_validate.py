@@ -47,7 +47,9 @@ def test_nobody_breaks_pep_3333(path, method, framing, connect, site):
     peer = connect(site.port)
     content = b"some content\n" if method == "POST" else b""
     if framing == "chunked" and content:
-        octets = request(path, "Transfer-Encoding: chunked", method=method, content=b"d\r\n" + content + b"\r\n0\r\n\r\n")
+        octets = request(
+            path, "Transfer-Encoding: chunked", method=method, content=b"d\r\n" + content + b"\r\n0\r\n\r\n"
+        )
     else:
         octets = request(path, method=method, content=content, version="1.0" if framing == "1.0" else "1.1")
     reply = peer.send(octets).reply(method)

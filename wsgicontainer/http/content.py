@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import BinaryIO
 
@@ -32,5 +33,6 @@ class Spool:
         return self._file
 
     def close(self) -> None:
-        """Drop the content."""
-        self._file.close()
+        """Drop the content, also what a full disk has not taken."""
+        with suppress(OSError):
+            self._file.close()

@@ -41,6 +41,8 @@ class Exchange:
     """Whether the reply is not whole."""
     reset = False
     """Whether only a reset can show that."""
+    received = 0.0
+    """When its content was whole, if that came later than the head: the wait in the queue begins then."""
     _finished = _chunked = _silent = False
     _head: ResponseHead | None = None
     _text = b""
@@ -62,7 +64,7 @@ class Exchange:
 
     def run(self) -> None:
         """Have the responder answer, then give the connection back. Never raises."""
-        self._queued = monotonic() - self._began
+        self._queued = monotonic() - (self.received or self._began)
         try:
             if self._queued > self._site.clocks.queue:
                 self.error("503 Service Unavailable", [("Retry-After", "1")])
@@ -112,10 +114,10 @@ class Exchange:
             content = _octets(content)
         length = len(content)
         if self._plain(head, length):
-            self._head, self._sent, self.started = head, length, True
             date = "" if _DATED in head.block else self._site.date()
             text = f"{head.block}{date}Content-Length: {length}\r\n\r\n"
             self._wire.send(text.encode("latin-1") + content)
+            self._head, self._sent, self.started = head, length, True
             self._wire.wait_for_room()
             self._finished = True
             return
@@ -248,19 +250,20 @@ class Exchange:
         return data
 
     def _put(self, data: bytes) -> None:
-        self._sent += len(data)
+        octets = len(data)
         if self._chunked and data:
-            data = b"%x\r\n%b\r\n" % (len(data), data)
+            data = b"%x\r\n%b\r\n" % (octets, data)
         if self._text:
             data = self._text + data
         if data:
             self._send(data)
+            self._sent += octets
             self._wire.wait_for_room()
 
     def _send(self, data: bytes) -> None:
         self._text = b""
-        self.started = True
         self._wire.send(data)
+        self.started = True
 
     def _record(self, log: IAccessLog) -> None:
         request = self.request

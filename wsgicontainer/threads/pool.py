@@ -5,10 +5,10 @@ when the queue is empty it takes the lead itself: it polls, reads, parses, runs 
 threads, no second thread awake and no fight for the GIL. A tick in the reactor (`tick`) sees to it that nothing waits
 behind a thread that waits or computes.
 
-Invariants, kept under `_lock`: nobody awake ⇒ the reactor watches the set and the queue is empty; somebody awake ⇒ a
-tick is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing it, and who lies
-down looks into the queue *before* lying down, both under the lock. Threads are daemons and nobody joins them: one that
-is stuck in the application never keeps the process alive.
+Invariants, kept under `_lock`: nobody awake ⇒ the queue is empty, and the reactor watches the set or a tick is due;
+somebody awake ⇒ a tick is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing
+it, and who lies down looks into the queue *before* lying down, both under the lock. Threads are daemons and nobody joins
+them: one that is stuck in the application never keeps the process alive. `tests/unit/threads/test_pool.py` steps it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import frozen
+from twisted.logger import Logger
 from zope.interface import implementer
 
+from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IApplicationThreads, IJob
 from wsgicontainer.threads.tick import PERIOD, Mood, Tick
 
+_log = Logger()
 LINGER = 0.003
 """Seconds that the leader waits for the next request before it lies down: longer than a busy client's pause."""
 
@@ -92,7 +95,8 @@ class ApplicationThreads:
         self._running = False
         self._tick, self._mood = Tick(), Mood.MOVING
         self._reader: _Watched | None = None
-        self._one_is_enough = False
+        self._one_is_enough = self._unled = False
+        self._leads = self._leads_seen = 0
         self._hot: LockType | None = None
         self._next_tick: Any = None
         self._ticked = 0.0
@@ -100,10 +104,10 @@ class ApplicationThreads:
     # Runs in: reactor thread
 
     def start(self) -> None:
-        """Start the first threads and let the reactor watch the set."""
+        """Start the first threads and let the reactor watch the set. Raises BootError."""
         self._running = True
         with self._lock:
-            while self._count < self._least:
+            while self._count < min(self._least, self._most):
                 self._start_thread()
         if self._led is not None:
             self._reader = _Watched(self._led, self._connections_ready)
@@ -140,6 +144,7 @@ class ApplicationThreads:
             return
         try:
             self._leader = get_ident()
+            self._leads += 1
             led.take(0)
         finally:
             self._leader = 0
@@ -153,9 +158,12 @@ class ApplicationThreads:
                 self._mood, at_least = Mood.MOVING, 1
             moving = self._mood in (Mood.MOVING, Mood.QUICK)
             woken = self._wake(at_least if moving else _SPARING.get(self._mood, len(self._queue)))
-        if woken and self._mood is not Mood.WAITING:
-            self._watch(False)  # it leads when it has run what is queued
-        if self._awake:
+            if woken and self._mood is not Mood.WAITING:
+                # It leads when it has run what is queued. Under the lock: it may lie down, and have the reactor watch,
+                # before this thread gets to say another word.
+                self._watch(False)
+            awake = self._awake
+        if awake:
             self._see_to_a_tick()
 
     def _see_to_a_tick(self) -> None:
@@ -179,6 +187,7 @@ class ApplicationThreads:
                 elapsed=now - self._ticked,
             )
             self._one_is_enough = self._mood is Mood.QUICK
+            self._unled, self._leads_seen = self._leads == self._leads_seen, self._leads
             if self._mood in (Mood.WAITING, Mood.SHARING):
                 self._wake(_SPARING.get(self._mood, len(self._queue)))
                 self._watch(True)
@@ -216,19 +225,25 @@ class ApplicationThreads:
             if self._parked:
                 self._awake += 1
                 self._parked.pop().release()
-            elif self._count < self._most:
-                self._start_thread()
-            else:
+            elif self._count >= self._most or not self._start_thread():
                 return woken
         return wanted
 
     def _cpu_seconds(self) -> float:
         return sum(time.clock_gettime(clock) for clock in self._clocks.values() if clock is not None)
 
-    def _start_thread(self) -> None:
+    def _start_thread(self) -> bool:
+        try:
+            self._machine.spawn(self._work, f"application-{self._count + 1}")
+        except RuntimeError as error:
+            if not self._count:
+                raise BootError(f"the system lets no thread start ({error}); raise its limit (ulimit -u)") from None
+            self._most = self._count
+            _log.error("The system lets no more than {count} threads start; --threads asks for more", count=self._count)
+            return False
         self._count += 1
         self._awake += 1
-        self._machine.spawn(self._work, f"application-{self._count}")
+        return True
 
     # Runs in: application thread
 
@@ -246,8 +261,14 @@ class ApplicationThreads:
                     if not self._rest(me):
                         return
                 else:
-                    job.run()
+                    try:
+                        job.run()
+                    except BaseException:  # noqa: BLE001 (a broken promise; the thread and its count must survive it)
+                        _log.failure("{job} raised", job=job)
+                    del job  # it would keep its connection alive while this thread sleeps
                     self._finished += 1
+                    if self._unled:
+                        self._glance()
                     if self._one_is_enough and self._hot is not me:
                         self._step_aside(me)
         finally:
@@ -273,11 +294,19 @@ class ApplicationThreads:
         me.acquire()
         return True
 
+    def _glance(self) -> None:
+        """Read for all between two jobs: since the last tick the queue never ran empty, so nobody has led."""
+        self._unled = False
+        if self._led is not None and self._lead.acquire(False):
+            self._lead_once(self._led)
+
     def _step_aside(self, me: LockType) -> None:
         """Lie down in favor of the one thread that does all quick jobs, or become it."""
         with self._lock:
             if self._hot is None or not self._running:
                 self._hot = me
+                return
+            if self._leader and self._queue:  # the other one waits for connections: it would not look before its linger ends
                 return
             self._lie_down(me, watch=False)
         me.acquire()
@@ -295,6 +324,7 @@ class ApplicationThreads:
         """Poll and read for all, as the holder of the lead; True if that brought something. Gives the lead back."""
         try:
             self._leader = get_ident()
+            self._leads += 1
             led.watch(False)
             return bool(led.take(0 if self._queue else LINGER) or self._queue)
         finally:

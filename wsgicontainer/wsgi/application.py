@@ -128,7 +128,7 @@ def _piece(wrapper: FileWrapper, length: int | None) -> tuple[int, int, int] | N
 
 
 def _reads_its_descriptor(file: Any) -> bool:
-    """Tell whether what `file` reads is what its descriptor holds: GzipFile and others have a descriptor, but unpack it.
+    """Tell whether what `file` reads is what its descriptor holds: GzipFile has a descriptor too, but unpacks it.
 
     What open() returns does, and what wraps it in an attribute `file`, as tempfile's and Django's classes do.
     """

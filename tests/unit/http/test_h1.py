@@ -1,0 +1,568 @@
+"""One connection, stepped: whatever comes in whatever pieces, each request gets its reply, and nothing stays behind."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zope.interface.verify import verifyObject
+
+from tests.unit.http.conftest import PLAIN, House, replied
+from wsgicontainer.errors import PeerGone
+from wsgicontainer.interfaces import IOpenConnection
+import itertools
+
+GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabcde"
+CHUNKED_HEAD = b"POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = CHUNKED_HEAD + b"3\r\nabc\r\n2;x\r\nde\r\n0\r\nX: y\r\n\r\n"
+LAST = b"GET /d HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+FAR = 10_000
+"""Seconds after which every clock has run out."""
+
+
+def status_of(said: bytes) -> int:
+    return int(said[9:12]) if said else 0
+
+
+def late() -> float:
+    return time.monotonic() + FAR
+
+
+def test_it_keeps_its_interface(house):
+    verifyObject(IOpenConnection, house.connection)
+
+
+# --- Requests, however they come ---
+
+
+@given(st.lists(st.integers(min_value=1, max_value=300), max_size=8), st.booleans())
+def test_pipelined_requests_in_any_pieces(cuts, at_once):
+    """Cut anywhere, worked off at once or late: the same replies in the same order."""
+    octets = GET + POST + CHUNKED + b"\r\n" + GET + LAST + b"ignored"
+    places = [0, *sorted({cut % len(octets) for cut in cuts}), len(octets)]
+    house = House()
+    pieces = [octets[start:end] for start, end in itertools.pairwise(places) if end > start]
+    house.receive(*pieces, work=at_once)
+    for _ in range(10):
+        house.work()
+    close = replied(b"", b"Connection: close")
+    assert house.said() == replied(b"") + replied(b"abcde") * 2 + replied(b"") + close
+    assert house.responder.seen == [
+        ("GET", "/a", b""),
+        ("POST", "/b", b"abcde"),
+        ("POST", "/c", b"abcde"),
+        ("GET", "/a", b""),
+        ("GET", "/d", b""),
+    ]
+
+
+def test_one_octet_at_a_time(house):
+    for octets, content in ((GET, b""), (POST, b"abcde"), (CHUNKED, b"abcde")):
+        assert house.receive(*(octets[at : at + 1] for at in range(len(octets)))).said() == replied(content)
+
+
+def test_an_empty_line_before_a_request_is_forgiven_however_it_comes(house):
+    """RFC 9112 section 2.2, also when CR and LF come apart."""
+    assert house.receive(b"\r\n" + GET).said() == replied(b"")
+    assert house.receive(b"\r\n", GET).said() == replied(b"")
+    assert house.receive(b"\r", b"\n" + GET).said() == replied(b"")
+
+
+def test_only_one_request_runs_at_a_time(house):
+    """The next one waits for the reply, even if it is there already."""
+    house.receive(GET + POST, work=False)
+    assert len(house.threads.jobs) == 1
+    assert house.owned
+    house.threads.jobs.popleft().run()
+    assert (len(house.threads.jobs), house.said()) == (1, replied(b""))
+
+
+def test_what_comes_during_a_request_is_read_after_it(house):
+    house.receive(GET, work=False)
+    assert house.connection.deadline == inf
+    house.receive(POST)
+    assert house.said() == replied(b"") + replied(b"abcde")
+    assert not house.owned
+
+
+def test_event_of_no_interest(house):
+    """The wire decides what an event means."""
+    house.wire.inbox.append(GET)
+    house.connection.noticed(0)
+    assert not house.threads.jobs
+
+
+def test_environ_template(house):
+    """What is the connection's is the same for all of its requests."""
+    assert house.connection.template == {
+        "template": "site's",
+        "REMOTE_ADDR": "192.0.2.1",
+        "REMOTE_PORT": "5000",
+        "SERVER_NAME": "192.0.2.2",
+        "SERVER_PORT": "8000",
+        "wsgi.url_scheme": "http",
+    }
+
+
+# --- The end of a connection ---
+
+
+def test_close_when_the_peer_does(house):
+    assert house.receive(GET).said() == replied(b"")
+    house.end()
+    assert house.wire.closed
+    assert not house.roll.open
+    assert house.owned  # for ever: nobody touches what is closed
+
+
+def test_the_peer_leaves_within_a_head(house):
+    house.receive(GET[:10]).end()
+    assert (house.wire.closed, house.said(), house.log.entries) == (True, b"", [])
+
+
+@pytest.mark.parametrize("octets", [POST[:-1], CHUNKED[:-1], CHUNKED_HEAD])
+def test_the_peer_leaves_within_content(octets, house):
+    """The application is not called, and the log says 499."""
+    house.receive(octets).end()
+    assert (house.wire.closed, house.said(), house.responder.seen) == (True, b"", [])
+    assert [entry.code for entry in house.log.entries] == [499]
+
+
+def test_the_peer_closes_its_side_after_a_request(house):
+    house.wire.inbox.append(GET)
+    house.end()
+    assert house.said() == replied(b"")
+    assert house.wire.closed
+
+
+@pytest.mark.parametrize("sends", range(4))
+@pytest.mark.parametrize(
+    "octets", [GET + POST, LAST, CHUNKED + GET, b"bad\r\n\r\n", POST.replace(b"5", b"5000"), GET + b"\0"]
+)
+def test_the_peer_leaves_at_any_send(sends, octets, house):
+    """Whatever was to be said: nothing is raised, and the connection ends."""
+    house.wire.sends_left = sends
+    house.receive(octets)
+    house.wire.lost = house.wire.reading_ends = True
+    house.ring()
+    assert house.wire.closed
+    assert not house.roll.open
+
+
+@pytest.mark.parametrize("expect", [b"Expect: 100-continue\r\n"])
+def test_the_peer_leaves_before_100_continue(expect, house):
+    house.wire.sends_left = 0
+    house.receive(b"POST / HTTP/1.1\r\nHost: h\r\n" + expect + b"Content-Length: 5\r\n\r\n")
+    assert house.wire.closed
+
+
+@pytest.mark.parametrize("fails_in_flush", [True, False])
+def test_the_peer_leaves_while_a_reply_is_kept(fails_in_flush, house):
+    """The thread that has answered survives it, and the connection is closed."""
+    house.wire.full = True
+    house.receive(GET, work=False)
+    job = house.threads.jobs.popleft()
+    if fails_in_flush:
+        house.wire.sends_left = 1  # the reply is kept; the next try fails
+        job.run()
+    else:
+        job.run()
+        house.wire.full, house.wire.sends_left = False, 0
+        house.ring()
+    assert house.wire.closed
+    assert not house.roll.open
+
+
+def test_an_end_that_takes_its_time(house):
+    """A wire that can't close at once rings when it is over; until then the connection stays on the roll."""
+    house.wire.close_at_once = False
+    house.receive(LAST[:-2] + b"\r\n")
+    house.end()
+    assert house.wire.closed
+    assert house.roll.open
+    house.ring()
+    assert house.roll.open
+    house.connection.expire(late())
+    assert house.wire.was_cut
+    house.wire.lost = True
+    house.ring()
+    assert not house.roll.open
+
+
+# --- Replies that the peer takes slowly ---
+
+
+def test_a_kept_reply_goes_out_before_the_next_request(house):
+    house.wire.full = True
+    house.receive(GET + POST)
+    assert (house.said(), house.threads.jobs) == (b"", house.threads.jobs)
+    assert not house.responder.seen[1:]
+    house.wire.full = False
+    assert house.ring().said() == replied(b"") + replied(b"abcde")
+
+
+def test_the_clock_of_a_kept_reply_is_set_back_by_progress(house):
+    """Only a peer that takes nothing at all is cut, and by a reset."""
+    house.wire.full = True
+    house.receive(GET)
+    first = house.connection.deadline
+    assert first < inf
+    house.ring()
+    assert house.connection.deadline == first
+    house.wire.progress += 1
+    house.ring()
+    assert house.connection.deadline > first
+    house.connection.expire(late())
+    assert (house.wire.closed, house.wire.reset) == (True, True)
+
+
+# --- Clocks ---
+
+
+def test_deadlines(house):
+    """Head, keep-alive and content each have their own clock."""
+
+    def wait() -> float:
+        return house.connection.deadline - time.monotonic()
+
+    assert 29 < wait() <= 30
+    house.receive(GET)
+    assert 74 < wait() <= 75
+    house.receive(b"GET ")
+    assert 29 < wait() <= 30
+    before = house.connection.deadline
+    house.receive(b"/ ")
+    assert house.connection.deadline == before  # the whole head has one limit, however it drips
+    house.receive(b"HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n")
+    assert 59 < wait() <= 60
+    before = house.connection.deadline
+    house.receive(b"a")
+    assert house.connection.deadline > before  # content only has to make progress
+
+
+@pytest.mark.parametrize("octets", [GET[:10], POST[:-1], CHUNKED[:-1]])
+def test_a_slow_request_is_408(octets, house):
+    house.receive(octets)
+    house.connection.expire(late())
+    said = house.said()
+    assert status_of(said) == 408
+    assert b"Connection: close\r\n" in said
+    assert [entry.code for entry in house.log.entries] == [408]
+
+
+@pytest.mark.parametrize("octets", [b"", GET])
+def test_an_idle_connection_is_closed_in_silence(octets, house):
+    house.receive(octets) if octets else None
+    house.said()
+    house.connection.expire(late())
+    assert (house.wire.closed, house.said(), house.wire.reset) == (True, b"", False)
+
+
+def test_what_has_not_run_out_stays(house):
+    house.receive(GET)
+    house.connection.expire(house.connection.deadline)
+    assert not house.wire.closed
+    assert not house.owned
+
+
+def test_what_is_in_work_is_left_alone(house):
+    """A deadline never takes a connection from its owner."""
+    house.receive(GET, work=False)
+    house.connection.expire(late())
+    assert not house.wire.closed
+    assert house.work().said() == replied(b"")
+
+
+def test_a_peer_that_left_unnoticed_and_runs_out_of_time(house):
+    """408 can't be sent: nothing is raised into the sweep, which looks after all the others too."""
+    house.receive(GET[:10])
+    house.wire.sends_left = 0
+    house.connection.expire(late())
+    assert house.wire.closed
+    assert not house.roll.open
+
+
+# --- Refusals ---
+
+
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (b"\0", 400),
+        (b" GET", 400),
+        (b"GET / HTTP/1.1\n", 400),
+        (b"GET / HTTP/1.1\rX", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET * HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n", 413),
+        (CHUNKED_HEAD + b"3e9\r\n", 413),
+        (CHUNKED_HEAD + b"x\r\n", 400),
+        (b"GET /" + b"a" * 2000, 414),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 400, 431),
+        (b"GET / HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n", 417),
+        (b"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
+    ],
+)
+def test_refusals(octets, code, house):
+    """Said at once, logged once, and the connection ends without the application."""
+    said = house.receive(octets).said()
+    assert status_of(said) == code
+    head, _, content = said.partition(b"\r\n\r\n")
+    assert b"\r\nConnection: close" in head
+    assert b"\r\nContent-Length: %d\r\n" % len(content) in head
+    assert content.startswith(b"%d " % code)
+    assert [(entry.code, entry.sent) for entry in house.log.entries] == [(code, len(content))]
+    assert house.wire.output_ended
+    assert not house.responder.seen
+
+
+def test_a_refused_method_says_what_is_allowed(house):
+    assert b"\r\nAllow: OPTIONS\r\n" in house.receive(b"GET * HTTP/1.1\r\nHost: h\r\n\r\n").said()
+
+
+def test_a_refused_head_has_no_content(house):
+    said = house.receive(b"HEAD / HTTP/1.1\r\n\r\n").said()
+    assert status_of(said) == 400
+    assert said.endswith(b"\r\n\r\n")
+
+
+def test_a_refused_peer_may_go_on_sending_for_a_while(house):
+    """What it sends is dropped, so that it can read the refusal; then it is over (RFC 9112 section 9.6)."""
+    house.receive(CHUNKED_HEAD + b"x\r\n")
+    house.said()
+    house.receive(b"more" * 1000, GET)
+    assert (house.said(), house.wire.closed) == (b"", False)
+    assert house.connection.deadline < time.monotonic() + 3
+    house.end()
+    assert house.wire.closed
+
+
+def test_a_refused_peer_that_sends_for_ever_is_cut(house):
+    house.receive(b"\0")
+    for _ in range(40):
+        house.wire.inbox.append(b"x" * 100)
+    house.ring()
+    assert not house.wire.inbox
+    house.connection.expire(late())
+    assert house.wire.closed
+
+
+def test_a_wire_that_can_t_half_close_is_closed():
+    house = House(half_close=False)
+    house.receive(b"\0")
+    assert (status_of(house.said()), house.wire.closed) == (400, True)
+
+
+def test_the_log_has_the_first_line_of_what_was_refused(house):
+    house.receive(b"GET /\xe9 HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n")
+    (entry,) = house.log.entries
+    assert (entry.request_line, entry.method, entry.target, entry.protocol) == ("GET /\xe9 HTTP/1.1", "", "", "")
+    assert len(entry.request_id) == 16
+
+
+def test_refusals_without_a_log():
+    assert status_of(House(logged=False).receive(b"\0").said()) == 400
+
+
+# --- Content ---
+
+
+def test_100_continue(house):
+    """Said once, before the content, and only if none of it is there yet."""
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    assert house.receive(head).said() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert house.receive(b"ab", b"cde").said() == replied(b"abcde")
+    assert house.receive(head + b"ab").said() == b""
+    assert house.receive(b"cde").said() == replied(b"abcde")
+
+
+@pytest.mark.parametrize("size", [1, 100, 101, 1000])
+def test_content_in_memory_and_on_disk(size, house):
+    content = b"x" * size
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size
+    assert house.receive(head + content).said() == replied(content)
+    assert house.receive(head, content[:1], *filter(None, [content[1:]])).said() == replied(content)
+
+
+def test_chunked_content_gets_its_length(house):
+    seen: list[str] = []
+
+    def answer(exchange) -> None:
+        seen.append(exchange.request.fields.get("CONTENT_LENGTH", "none"))
+        exchange.reply(exchange.prepare("200 OK", PLAIN), b"")
+
+    house.responder.answer = answer
+    house.receive(CHUNKED, CHUNKED_HEAD + b"0\r\n\r\n", GET)
+    assert seen == ["5", "0", "none"]
+
+
+def test_one_sender_does_not_keep_the_others_waiting(house):
+    """After some receives others have their turn; nothing is lost."""
+    house.wire.inbox.extend([b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\n", *[b"x"] * 500])
+    house.connection.noticed(1)
+    assert house.wire.look
+    assert house.wire.inbox
+    assert house.ring().said() == replied(b"x" * 500)
+
+
+def test_content_that_can_t_be_kept_is_507(house, monkeypatch):
+    """No temporary folder: the peer is told, and the server goes on."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nonexistent")
+    house.receive(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\n", b"x" * 200)
+    assert status_of(house.said()) == 507
+    assert [entry.code for entry in house.log.entries] == [507]
+
+
+@pytest.fixture
+def full_disk(tmp_path, monkeypatch):
+    """Let no file grow beyond nothing: what a full disk does, without filling one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [150, 900])
+def test_a_full_disk_is_507(size, house, full_disk):
+    """Also when it shows only once the last octet has come: files keep some in memory."""
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size
+    full_disk()
+    house.receive(head, b"x" * size)
+    assert status_of(house.said()) == 507
+
+
+def test_time_to_upload_is_no_time_in_the_queue(house):
+    """A client that needs longer for its content than a request may wait for a thread is served all the same."""
+    house.receive(POST[:-1])
+    house.connection._exchange._began -= 40
+    assert house.receive(POST[-1:]).said() == replied(b"abcde")
+    assert house.log.entries[0].queued < 1
+    assert house.log.entries[0].duration > 40
+
+
+# --- The way out ---
+
+
+def test_leaving_closes_what_idles(house):
+    house.receive(GET)
+    house.connection.leave()
+    assert house.wire.closed
+    assert not house.roll.open
+
+
+def test_leaving_takes_a_last_look(house):
+    """A request that has just come is still answered."""
+    house.site.draining = True
+    house.wire.inbox.append(GET)
+    house.connection.leave()
+    assert house.work().said() == replied(b"", b"Connection: close")
+
+
+@pytest.mark.parametrize("octets", [GET[:10], POST[:-1]])
+def test_leaving_waits_for_a_request_that_has_begun(octets, house):
+    house.site.draining = True
+    house.receive(octets)
+    house.connection.leave()
+    assert not house.wire.closed
+    rest = (GET if octets == GET[:10] else POST)[len(octets) :]
+    assert b"Connection: close\r\n" in house.receive(rest).said()
+
+
+def test_leaving_waits_for_what_runs(house):
+    house.receive(GET, work=False)
+    house.site.draining = True
+    house.connection.leave()
+    assert not house.wire.closed
+    assert house.work().said() == replied(b"", b"Connection: close")
+
+
+def test_leaving_overtaken_by_a_request(house):
+    """A head that begins between the look and the seizure is waited for."""
+    taken = house.connection._own
+
+    class Overtaken:
+        """An ownership that somebody had just before."""
+
+        def __getattr__(self, name: str):
+            return getattr(taken, name)
+
+        def seize(self) -> bool:
+            house.receive(GET[:10])
+            return taken.seize()
+
+    house.connection._own = Overtaken()
+    house.connection.leave()
+    assert not house.wire.closed
+    assert house.receive(GET[10:]).said() == replied(b"")
+
+
+def test_cut_is_the_wire_s(house):
+    house.connection.cut()
+    assert house.wire.was_cut
+
+
+# --- Word that was left ---
+
+
+def test_word_left_while_a_reply_goes_out_is_looked_at(house):
+    """What arrives while an application thread has the connection is not lost."""
+
+    def answer(exchange) -> None:
+        house.wire.inbox.append(POST)
+        house.connection.noticed(1)
+        house.responder.answer = house.responder.echo
+        exchange.reply(exchange.prepare("200 OK", PLAIN), b"")
+
+    house.responder.answer = answer
+    assert house.receive(GET).said() == replied(b"") + replied(b"abcde")
+
+
+def test_a_transport_s_ring_during_a_request_is_remembered(house):
+    """The reactor rings while a thread has the connection: it is looked at afterwards."""
+    house.receive(GET, work=False)
+    house.wire.inbox.append(POST)
+    house.connection.ready()
+    assert len(house.threads.jobs) == 1
+    assert house.work().said() == replied(b"") + replied(b"abcde")
+
+
+def test_word_left_while_a_deadline_is_looked_at(house):
+    house.receive(GET)
+    seize = house.connection._own.seize
+
+    class Meanwhile:
+        """An ownership during whose seizure an event comes."""
+
+        def __getattr__(self, name: str):
+            return getattr(own, name)
+
+        def seize(self) -> bool:
+            taken = seize()
+            house.wire.inbox.append(POST)
+            assert not own.claim()
+            return taken
+
+    own, house.connection._own = house.connection._own, Meanwhile()
+    house.said()
+    house.connection.expire(0)
+    assert house.work().said() == replied(b"abcde")
+
+
+def test_a_broken_reply_closes_and_tells_nobody_else(house):
+    def answer(exchange) -> None:
+        raise PeerGone("left")
+
+    house.responder.answer = answer
+    house.receive(GET)
+    assert (house.wire.closed, house.wire.reset, house.log.entries[0].code) == (True, False, 499)

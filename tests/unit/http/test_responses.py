@@ -1,0 +1,90 @@
+"""Heads of responses are checked and rendered; what is remembered is what was checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsgicontainer.errors import ApplicationError
+from wsgicontainer.http.responses import ResponseHeads
+
+
+@pytest.fixture
+def heads() -> ResponseHeads:
+    return ResponseHeads("us/1")
+
+
+def test_a_head_is_rendered(heads):
+    for _ in range(2):  # the second time from memory
+        fields = [("X", "1"), ("x", "2"), ("Content-Length", "7"), ("Set-Cookie", "a"), ("Set-Cookie", "b")]
+        head = heads.render("404 Not Found", fields)
+        assert (head.code, head.status, head.fields, head.length, head.close) == (
+            404,
+            "404 Not Found",
+            fields,
+            7,
+            False,
+        )
+        assert head.block == (
+            "HTTP/1.1 404 Not Found\r\nX: 1\r\nx: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nServer: us/1\r\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "line"), [("200", "200 "), ("200 ", "200 "), ("299 \xe9", "299 \xe9"), ("200 OK", "200 OK")]
+)
+def test_status_lines_keep_their_space(status, line, heads):
+    """RFC 9112 section 4: the space stands there also without a reason."""
+    assert heads.render(status, []).block == f"HTTP/1.1 {line}\r\nServer: us/1\r\n"
+
+
+def test_an_application_names_its_own_server_and_date(heads):
+    """The spelling of Date is ours, so that an exchange finds it."""
+    head = heads.render("200 OK", [("server", "mine"), ("DATE", "today")])
+    assert head.block == "HTTP/1.1 200 OK\r\nserver: mine\r\nDate: today\r\n"
+
+
+@pytest.mark.parametrize("value", ["close", "Close", " close "])
+def test_connection_close(value, heads):
+    """Framing is the server's: it only learns what is wanted."""
+    head = heads.render("200 OK", [("connection", value)])
+    assert head.close
+    assert "onnection" not in head.block
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        ("200 OK", [("Connection", "keep-alive")]),
+        ("200 OK", [("Connection", "close, x")]),
+        ("200 OK", [("Transfer-Encoding", "chunked")]),
+        ("200 OK", [("Content-Length", "1"), ("Content-Length", "2")]),
+        ("200 OK", [("Content-Length", "x")]),
+        ("200 OK", [("X", "a\r\nb")]),
+        ("200 OK", [["X", "y"]]),
+        ("200 OK", [("X", [])]),
+        ("200 OK", [("X",)]),
+        ("200 OK", (("X", "y"),)),
+        ("200 OK\r\nX: y", []),
+        ("OK", []),
+        (200, []),
+    ],
+)
+def test_what_may_not_be_sent(status, fields, heads):
+    for _ in range(2):
+        with pytest.raises(ApplicationError):
+            heads.render(status, fields)
+
+
+def test_the_same_length_twice_is_one(heads):
+    assert heads.render("200 OK", [("Content-Length", "3"), ("content-length", "03")]).length == 3
+
+
+def test_memory_is_bounded_and_for_what_repeats():
+    """Neither statuses nor fields fill it, and what differs from reply to reply is not kept."""
+    heads = ResponseHeads("us")
+    for number in range(3000):
+        heads.render(f"200 {number}", [("X", str(number)), ("ETag", str(number)), ("Y", "y" * 200)])
+    assert 0 < len(heads._statuses) <= 1024
+    assert 0 < len(heads._lines) <= 1024
+    assert {name for name, _ in heads._lines} == {"X"}
+    assert heads.render("200 late", []).code == 200

@@ -318,7 +318,7 @@ class Connection:
         if error.status.startswith("405"):
             fields.append(("Allow", "OPTIONS"))
         head = self._site.responses.render(error.status, fields)
-        lines = f"{head.block}{self._site.date()}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        lines = f"{head.block}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
         self._record(head.code, request, len(text))
         self._drop_content()
         self._keep, self._peer_closes, self._mark, self._step = False, False, -1, Connection._flush
@@ -363,7 +363,7 @@ class Connection:
                 0.0,
                 fields,
                 (),
-                f"{next(self._site.numbers):016x}",
+                f"{next(self._site.numbers):x}",
             )
         )
 

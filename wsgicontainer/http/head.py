@@ -81,7 +81,8 @@ class HeadParser:
         `head` is everything before the empty line; `before` is what the same connection's last head returned: clients
         send the same fields again and again. Raises PeerError 400, 405, 414, 417, 431, 501 or 505.
         """
-        first, _, octets = head.partition(b"\r\n")
+        cut = head.find(b"\r\n")
+        first, octets = (head[:cut], head[cut + 2 :]) if cut >= 0 else (head, b"")
         method, target, path, query, protocol, host = self._line_memo.get(first) or self._request_line(first)
         if before is None or before.octets != octets or before.protocol != protocol or host:
             before = self._field_block(octets, protocol, host)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from email.utils import formatdate
 from itertools import count
-from time import time
 
 from attrs import Factory, define, frozen
 
@@ -41,7 +39,7 @@ class ContentLimits:
 
 @define(eq=False)
 class Site:
-    """Shared by all threads; only `draining` and the date change after the start."""
+    """Shared by all threads; only `draining` changes after the start."""
 
     parser: HeadParser
     responses: ResponseHeads
@@ -55,15 +53,5 @@ class Site:
     """What every environ starts from."""
     access_log: IAccessLog | None = None
     draining: bool = False
-    _second: int = 0
-    _date: str = ""
-    numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(6), "big") << 16))
+    numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(8), "big") >> 4 | 1 << 60))
     """Requests' names, as 16 hex digits: from a random start upwards."""
-
-    def date(self) -> str:
-        """Return the Date field line (RFC 9110 section 6.6.1), rendered once a second."""
-        now = int(time())
-        if now != self._second:
-            self._date = f"Date: {formatdate(now, usegmt=True)}\r\n"
-            self._second = now
-        return self._date

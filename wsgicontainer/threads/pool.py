@@ -306,7 +306,9 @@ class ApplicationThreads:
             if self._hot is None or not self._running:
                 self._hot = me
                 return
-            if self._leader and self._queue:  # the other one waits for connections: it would not look before its linger ends
+            if (
+                self._leader and self._queue
+            ):  # the other one waits for connections: it would not look before its linger ends
                 return
             self._lie_down(me, watch=False)
         me.acquire()

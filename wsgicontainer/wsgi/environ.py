@@ -6,10 +6,25 @@ from typing import Any
 
 from wsgicontainer.interfaces import IExchange
 
+_OF_A_REQUEST = (
+    "REQUEST_METHOD",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "QUERY_STRING",
+    "SERVER_PROTOCOL",
+    "REQUEST_URI",
+    "RAW_URI",
+    "wsgi.input",
+    "wsgicontainer.request_id",
+    "wsgicontainer.disconnected",
+)
+
 
 def template_for(errors: Any, file_wrapper: Any, *, multiprocess: bool) -> dict[str, Any]:
     """Return what every environ of this process starts from; `errors` is a text stream that any thread may write to."""
+    # The keys of environ_for stand here too: a copy then has room for them, and setting them is no insertion.
     return {
+        **dict.fromkeys(_OF_A_REQUEST, ""),
         "SERVER_SOFTWARE": "wsgicontainer",
         "wsgi.version": (1, 0),
         "wsgi.errors": errors,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from wsgicontainer.errors import PeerError
 from wsgicontainer.http.framing import LONGEST_SIZE_LINE, LONGEST_TRAILER, Chunked, Sized
-import itertools
 
 
 def read(reader: Sized | Chunked, pieces: Iterable[bytes]) -> tuple[bytes, bytes | None]:

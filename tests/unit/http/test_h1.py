@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import resource
 import tempfile
 import time
@@ -15,7 +16,6 @@ from zope.interface.verify import verifyObject
 from tests.unit.http.conftest import PLAIN, House, replied
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IOpenConnection
-import itertools
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabcde"

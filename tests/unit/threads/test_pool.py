@@ -83,8 +83,7 @@ class Stepper:
             raise Ended
         assert actor is not None
         actor.ready = ready
-        self._pass_on()
-        if self.now is not actor:
+        if self._pass_on() is not actor:
             actor.turn.acquire()
         if self._over:
             raise Ended
@@ -124,17 +123,18 @@ class Stepper:
         else:
             self._pass_on()
 
-    def _pass_on(self) -> None:
-        """Choose who goes on."""
+    def _pass_on(self) -> Actor | None:
+        """Choose who goes on; None if nobody can."""
         able = sorted(self.can_go_on(), key=lambda actor: (actor is not self.now, actor.last))
         if not able or self.failures:
             self.now = None
             self._quiet.release()
-            return
+            return None
         chosen = able[self._choose(len(able))]
         if chosen is not self.now:
             self.now = chosen
             chosen.turn.release()
+        return chosen
 
     def _choose(self, options: int) -> int:
         if options == 1:

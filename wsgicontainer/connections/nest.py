@@ -16,6 +16,9 @@ import select
 import threading
 from collections.abc import Callable
 
+from twisted.logger import Logger
+
+_log = Logger()
 _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
 _INTEREST = _IN | _OUT | select.EPOLLRDHUP | select.EPOLLET
 BATCH = 512
@@ -56,7 +59,10 @@ class Nest:
         for descriptor, event in events:
             ready = find(descriptor)
             if ready is not None:
-                ready(event)
+                try:
+                    ready(event)
+                except Exception:  # noqa: BLE001 (the others' events are not told twice)
+                    _log.failure("An event of descriptor {descriptor} failed", descriptor=descriptor)
         return len(events)
 
     def nudge(self) -> None:

@@ -18,16 +18,25 @@ class Roll:
     """Every open connection of the server, with a bound on how many there may be."""
 
     def __init__(self, limit: int) -> None:
-        """Let `limit` connections be open; beyond it `crowded()` is called, then `relieved()` when there is room."""
+        """Let `limit` connections be open; see `watch` for who is told."""
         self._open: dict[int, IOpenConnection] = {}
         self._limit = limit
         self._crowded = False
         self._tell_crowded: Callable[[], object] = bool
         self._tell_relieved: Callable[[], object] = bool
+        self._soon: Callable[[Callable[[], None]], object] = bool
 
-    def watch(self, crowded: Callable[[], object], relieved: Callable[[], object]) -> None:
-        """Name who is told. `crowded` runs in the reactor thread, `relieved` in any."""
-        self._tell_crowded, self._tell_relieved = crowded, relieved
+    def watch(
+        self,
+        crowded: Callable[[], object],
+        relieved: Callable[[], object],
+        soon: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """Have `crowded()` called at the limit, and `relieved()` when there is room again, both in the reactor thread.
+
+        `soon` has a function run there, from any thread (`reactor.callFromThread`).
+        """
+        self._tell_crowded, self._tell_relieved, self._soon = crowded, relieved, soon
 
     def __len__(self) -> int:
         """Count the open connections."""
@@ -43,10 +52,16 @@ class Roll:
         if len(self._open) >= self._limit and not self._crowded:
             self._crowded = True
             self._tell_crowded()
+            self._look_for_room()  # one may have left before it could know
 
     def strike(self, connection: IOpenConnection) -> None:
         """Take a closed connection off the roll. Runs in: any."""
         self._open.pop(id(connection), None)
+        if self._crowded and len(self._open) < self._limit:
+            self._soon(self._look_for_room)
+
+    def _look_for_room(self) -> None:
+        """Tell it, if it is still so: others may have come meanwhile. Runs in: reactor thread."""
         if self._crowded and len(self._open) < self._limit:
             self._crowded = False
             self._tell_relieved()

@@ -16,10 +16,10 @@ from collections import deque
 from contextlib import suppress
 from threading import Lock
 
-from attrs import define
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -28,19 +28,6 @@ RECEIVE = 65536
 _SENDFILE = 1 << 20
 _HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _RESET = struct.pack("ii", 1, 0)
-
-
-@define
-class FilePiece:
-    """A piece of a regular file that waits to be sent; it owns its descriptor."""
-
-    descriptor: int
-    offset: int
-    count: int
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        os.close(self.descriptor)
 
 
 @implementer(IWire)
@@ -57,13 +44,13 @@ class SocketWire:
         "_socket",
         "_unsent",
         "_kept",
+        "_flushed",
         "_fd",
         "drained",
         "hung_up",
         "peer",
         "local",
         "secure",
-        "progress",
     )
 
     def __init__(self, sock: socket.socket, nest: Nest, *, budget: int, patience: float) -> None:
@@ -76,7 +63,7 @@ class SocketWire:
         self._fd = sock.fileno()
         self._recv, self._send = sock.recv, sock.send
         self._unsent: deque[memoryview | FilePiece] = deque()
-        self._kept = self.progress = 0
+        self._kept = self._flushed = 0
         self._closing = Lock()
         self.drained = self.hung_up = self.secure = False
         self.peer, self.local = _address(sock.getpeername), _address(sock.getsockname)
@@ -145,11 +132,17 @@ class SocketWire:
     def wait_for_room(self) -> None:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         while self._kept > self._budget:
+            before = self.progress
             poll = select.poll()
             poll.register(self._fd, select.POLLOUT)
-            if not poll.poll(self._patience * 1000):
+            if not poll.poll(self._patience * 1000) and self.progress == before:
                 raise PeerGone(f"the peer took nothing for {self._patience:g} s")
             self.flush()
+
+    @property
+    def progress(self) -> int:
+        """Grows with every octet that the peer takes; where it begins means nothing."""
+        return self._flushed - untaken(self._fd)
 
     def flush(self) -> bool:
         """Send what is kept as far as the kernel takes it; True if nothing is left. Raises PeerGone."""
@@ -170,7 +163,7 @@ class SocketWire:
     def _flush_memory(self, piece: memoryview) -> None:
         sent = self._send(piece)
         self._kept -= sent
-        self.progress += sent
+        self._flushed += sent
         if sent == len(piece):
             self._unsent.popleft()
         else:
@@ -180,7 +173,7 @@ class SocketWire:
         sent = os.sendfile(self._fd, piece.descriptor, piece.offset, min(piece.count, _SENDFILE))
         if sent == 0:
             raise OSError("the file became shorter while it was sent")
-        self.progress += sent
+        self._flushed += sent
         piece.offset += sent
         piece.count -= sent
         if piece.count == 0:

@@ -51,6 +51,7 @@ class Taking(Factory):
             wire = SocketWire(transport.getHandle(), self._nest, budget=self._budget, patience=self._patience)
             connection = self._open(wire)
             self._nest.add(transport.fileno(), connection.noticed)
+            protocol.transport = None  # they would hold each other until the collector comes
             return
         protocol.wire = TransportWire(transport, self._reactor, budget=self._budget, patience=self._patience)
         protocol.wire.bind(self._open(protocol.wire).ready)

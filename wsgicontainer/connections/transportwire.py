@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
+from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -40,15 +41,14 @@ class TransportWire:
         """Take over a connected transport; `budget` and `patience` as for a plain socket. Runs in: reactor thread."""
         self._transport = transport
         self._reactor, self._budget, self._patience = reactor, budget, patience
-        self._ring: Callable[[], object] = lambda: None
+        self._ring: Callable[[], object] = _nobody
         self._inbox: deque[bytes] = deque()
         self._waiting_in = 0
-        self._outbox: deque[bytes | tuple[int, int, int]] = deque()
-        self._waiting_out = 0
+        self._outbox: deque[bytes | FilePiece] = deque()
+        self._waiting_out = self._handed = 0
         self._called = self._flushing = self._choked = self._paused = self._lost = self._ended = False
         self._changed = threading.Condition()
         self.drained = False
-        self.progress = 0
         self.secure = ISSLTransport.providedBy(transport)
         self.peer, self.local = _address(transport.getPeer()), _address(transport.getHost())
         transport.registerProducer(self, True)
@@ -124,17 +124,25 @@ class TransportWire:
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a file after what is kept; takes over the descriptor."""
         with self._changed:
-            self._outbox.append((descriptor, offset, count))
+            self._outbox.append(FilePiece(descriptor, offset, count))
         self._call_reactor()
 
     def wait_for_room(self) -> None:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         with self._changed:
             while self._waiting_out > self._budget:
-                before = self._waiting_out
+                before, progress = self._waiting_out, self.progress
                 self._changed.wait(self._patience)
-                if self._lost or self._waiting_out >= before:
-                    raise PeerGone("the connection is lost" if self._lost else "the peer takes nothing")
+                if self._lost:
+                    raise PeerGone("the connection is lost")
+                if self._waiting_out >= before and self.progress == progress:
+                    raise PeerGone(f"the peer took nothing for {self._patience:g} s")
+
+    @property
+    def progress(self) -> int:
+        """Grows with every octet that the peer takes; where it begins means nothing."""
+        number = getattr(self._transport, "fileno", None)
+        return self._handed - (0 if number is None or self._lost else untaken(number()))
 
     def flush(self) -> bool:
         """Tell whether all was handed to the transport. Raises PeerGone."""
@@ -166,21 +174,30 @@ class TransportWire:
         with self._changed:
             if not self._outbox:
                 return None
-            piece = self._outbox.popleft()
+            piece = self._outbox[0]
             if isinstance(piece, bytes):
+                self._outbox.popleft()
                 self._waiting_out -= len(piece)
-                self.progress += len(piece)
+                self._handed += len(piece)
                 self._changed.notify_all()
                 return piece
-        descriptor, offset, count = piece
-        block = os.pread(descriptor, min(count, _BLOCK), offset)
-        self.progress += len(block)
-        if len(block) < count and block:
-            self._outbox.appendleft((descriptor, offset + len(block), count - len(block)))
-        else:
-            os.close(descriptor)
-        if not block:
+        return self._next_of_file(piece)
+
+    def _next_of_file(self, piece: FilePiece) -> bytes | None:
+        """Read on in a file. Its piece stays in the outbox till its end: an empty one tells the owner: all is sent."""
+        try:
+            block = os.pread(piece.descriptor, min(piece.count, _BLOCK), piece.offset)
+        except OSError:
+            block = b""
+        self._handed += len(block)
+        piece.offset += len(block)
+        piece.count -= len(block)
+        if not block:  # the file became shorter while it was sent
             self._transport.abortConnection()
+            return None
+        if not piece.count:
+            self._outbox.popleft()
+            piece.close()
         return block
 
     def pauseProducing(self) -> None:
@@ -212,6 +229,7 @@ class TransportWire:
             self._reactor.callFromThread(self._end, reset)
         if self._lost:
             self._drop_outbox()
+            self._ring = _nobody  # connection and wire would hold each other for ever
         return self._lost
 
     def _end(self, reset: bool) -> None:
@@ -226,8 +244,12 @@ class TransportWire:
     def _drop_outbox(self) -> None:
         while self._outbox:
             piece = self._outbox.popleft()
-            if isinstance(piece, tuple):
-                os.close(piece[0])
+            if isinstance(piece, FilePiece):
+                piece.close()
+
+
+def _nobody() -> None:
+    """Nobody is to be rung."""
 
 
 def _address(address: object) -> tuple[str, str]:

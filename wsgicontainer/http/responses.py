@@ -31,7 +31,7 @@ class ResponseHeads:
         """`server` names this software in the Server field; `clock` tells the seconds since the epoch."""
         self._server = f"Server: {server}\r\n"
         self._clock, self._until = clock, 0.0
-        self._date = self._both = ""
+        self._both = ""
         self._statuses: dict[str, tuple[int, str]] = {}
         self._lines: dict[tuple[str, str], _Line] = {}
 
@@ -56,8 +56,10 @@ class ResponseHeads:
                     length = octets
                 elif kind == _CONNECTION:
                     close = True
+                elif kind == _SERVER:
+                    ours = ours.replace(self._server, "")
                 else:
-                    ours = ours.replace(self._server if kind == _SERVER else self._date, "")
+                    ours = ours.partition("Date: ")[0]
         except TypeError:
             raise ApplicationError(f"response header {pair!r} is not a tuple of two strings") from None
         return ResponseHead(code, status, fields, text + ours, length, close)
@@ -67,8 +69,7 @@ class ResponseHeads:
         now = self._clock()
         if not self._until - 1 <= now < self._until:
             second = int(now)
-            self._date = f"Date: {formatdate(second, usegmt=True)}\r\n"
-            self._both = self._server + self._date
+            self._both = f"{self._server}Date: {formatdate(second, usegmt=True)}\r\n"
             self._until = second + 1.0
         return self._both
 

@@ -7,8 +7,8 @@ behind a thread that waits or computes.
 
 Invariants, kept under `_lock`: nobody awake ⇒ the queue is empty, and the reactor watches the set or a tick is due;
 somebody awake ⇒ a tick is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing
-it, and who lies down looks into the queue *before* lying down, both under the lock. Threads are daemons and nobody joins
-them: one that is stuck in the application never keeps the process alive. `tests/unit/threads/test_pool.py` steps it.
+it, and who lies down looks into the queue *before* lying down, both under the lock. `tests/unit/threads/test_pool.py`
+steps it. Threads are daemons and nobody joins them: one stuck in the application never keeps the process alive.
 """
 
 from __future__ import annotations

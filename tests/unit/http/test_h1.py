@@ -9,6 +9,7 @@ import time
 from math import inf
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from zope.interface.verify import verifyObject
@@ -65,6 +66,16 @@ def test_pipelined_requests_in_any_pieces(cuts, at_once):
 def test_one_octet_at_a_time(house):
     for octets, content in ((GET, b""), (POST, b"abcde"), (CHUNKED, b"abcde")):
         assert house.receive(*(octets[at : at + 1] for at in range(len(octets)))).said() == replied(content)
+
+
+def test_a_dripping_head_costs_little(house):
+    """One octet at a time, what has been looked at is not looked at again: 0.5 s of CPU here, not 12."""
+    house.site.limits = evolve(house.site.limits, head=20_000)
+    before = time.process_time()
+    for octet in b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 3_000:
+        house.receive(bytes([octet]))
+    assert time.process_time() - before < 4
+    assert house.said() == b""
 
 
 def test_an_empty_line_before_a_request_is_forgiven_however_it_comes(house):
@@ -219,6 +230,19 @@ def test_the_clock_of_a_kept_reply_is_set_back_by_progress(house):
     house.ring()
     assert house.connection.deadline > first
     house.connection.expire(late())
+    assert (house.wire.closed, house.wire.reset) == (True, True)
+
+
+def test_progress_that_rang_nobody_counts_too(house):
+    """A transport tells of room only when all is gone: the sweep sees itself that the peer takes something."""
+    house.wire.full = True
+    house.receive(GET)
+    house.wire.progress += 1
+    now = late()
+    house.connection.expire(now)
+    assert not house.wire.closed
+    assert house.connection.deadline > now
+    house.connection.expire(now + FAR)
     assert (house.wire.closed, house.wire.reset) == (True, True)
 
 
@@ -510,6 +534,18 @@ def test_leaving_overtaken_by_a_request(house):
 def test_cut_is_the_wire_s(house):
     house.connection.cut()
     assert house.wire.was_cut
+
+
+def test_a_mistake_of_ours_costs_one_connection(house, logged_failures):
+    """What nobody foresaw is logged and ends in a reset; the thread that reads for all goes on."""
+
+    def receive() -> bytes:
+        raise ZeroDivisionError
+
+    house.wire.receive = receive
+    house.ring()
+    assert (house.wire.closed, house.wire.reset, house.roll.open) == (True, True, [])
+    assert logged_failures() == 1
 
 
 # --- Word that was left ---

@@ -7,10 +7,12 @@ import pytest
 from wsgicontainer.errors import ApplicationError
 from wsgicontainer.http.responses import ResponseHeads
 
+OURS = "Server: us/1\r\nDate: Thu, 01 Jan 1970 00:00:07 GMT\r\n"
+
 
 @pytest.fixture
 def heads() -> ResponseHeads:
-    return ResponseHeads("us/1")
+    return ResponseHeads("us/1", lambda: 7.5)
 
 
 def test_a_head_is_rendered(heads):
@@ -24,9 +26,7 @@ def test_a_head_is_rendered(heads):
             7,
             False,
         )
-        assert head.block == (
-            "HTTP/1.1 404 Not Found\r\nX: 1\r\nx: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\nServer: us/1\r\n"
-        )
+        assert head.block == f"HTTP/1.1 404 Not Found\r\nX: 1\r\nx: 2\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n{OURS}"
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,30 @@ def test_a_head_is_rendered(heads):
 )
 def test_status_lines_keep_their_space(status, line, heads):
     """RFC 9112 section 4: the space stands there also without a reason."""
-    assert heads.render(status, []).block == f"HTTP/1.1 {line}\r\nServer: us/1\r\n"
+    assert heads.render(status, []).block == f"HTTP/1.1 {line}\r\n{OURS}"
 
 
-def test_an_application_names_its_own_server_and_date(heads):
-    """The spelling of Date is ours, so that an exchange finds it."""
-    head = heads.render("200 OK", [("server", "mine"), ("DATE", "today")])
-    assert head.block == "HTTP/1.1 200 OK\r\nserver: mine\r\nDate: today\r\n"
+@pytest.mark.parametrize(
+    ("fields", "lines"),
+    [
+        ([("server", "mine")], "server: mine\r\nDate: Thu, 01 Jan 1970 00:00:07 GMT\r\n"),
+        ([("DATE", "today")], "DATE: today\r\nServer: us/1\r\n"),
+        ([("Date", "today"), ("Server", "mine")], "Date: today\r\nServer: mine\r\n"),
+        ([("Server", "mine"), ("Date", "today")], "Server: mine\r\nDate: today\r\n"),
+    ],
+)
+def test_an_application_names_its_own_server_and_date(fields, lines, heads):
+    """Each stands once: ours only where the application gives none."""
+    for _ in range(2):
+        assert heads.render("200 OK", fields).block == f"HTTP/1.1 200 OK\r\n{lines}"
+
+
+def test_the_date_follows_the_clock_also_backwards():
+    """It is rendered once a second, and a clock that is set back is believed."""
+    moments = iter([0.0, 0.9, 1.0, 59.2, 3.0])
+    heads = ResponseHeads("us/1", lambda: next(moments))
+    seconds = [heads.render("200 OK", []).block[-8:-6] for _ in range(5)]
+    assert seconds == ["00", "00", "01", "59", "03"]
 
 
 @pytest.mark.parametrize("value", ["close", "Close", " close "])

@@ -1,9 +1,9 @@
 """The real pool, stepped: no wake-up is lost, whatever the order in which threads, reactor, clients and clock move.
 
-`Stepper` lets one thread go on at a time, and only up to its next step: an operation on a lock, the queue, the set or an
-attribute that threads share. `explore` plays a scenario in every order that departs from the plain one (each goes on for
-as long as it can, then the next) in no more than so many places, and then in some orders at random, the same every time.
-Real bugs need very few departures: "Delay-bounded scheduling", Emmi, Qadeer, Rakamaric, POPL 2011.
+`Stepper` lets one thread go on at a time, and only up to its next step: an operation on a lock, the queue, the set or
+an attribute that threads share. `explore` plays a scenario in every order that departs from the plain one (each goes on
+for as long as it can, then the next) in no more than so many places, and then in some orders at random, the same every
+time. Real bugs need very few departures: "Delay-bounded scheduling", Emmi, Qadeer, Rakamaric, POPL 2011.
 """
 
 from __future__ import annotations
@@ -346,8 +346,17 @@ class Job:
 class Scene:
     """A pool with everything around it, and actors that make things happen."""
 
-    def __init__(self, choices: Sequence[int] | random.Random, script: Sequence[Mood], *, led: bool = True, least: int = 1,
-                 most: int = 2, ticks: int = 8, ends_with_pool: bool = False) -> None:
+    def __init__(
+        self,
+        choices: Sequence[int] | random.Random,
+        script: Sequence[Mood],
+        *,
+        led: bool = True,
+        least: int = 1,
+        most: int = 2,
+        ticks: int = 8,
+        ends_with_pool: bool = False,
+    ) -> None:
         self.stepper = Stepper(choices)
         self.set = FakeSet(self.stepper) if led else None
         self.reactor = FakeReactor(self.stepper, self.set)
@@ -654,8 +663,9 @@ def test_the_search_finds_a_lost_wake_up(monkeypatch):
 class ByHand:
     """A pool whose threads' work is called by the test, in its own thread; jobs and the set's events are functions."""
 
-    def __init__(self, *, least: int = 1, most: int = 2, longest: int = 10, mood: Mood = Mood.QUICK,
-                 threads_allowed: int = 99) -> None:
+    def __init__(
+        self, *, least: int = 1, most: int = 2, longest: int = 10, mood: Mood = Mood.QUICK, threads_allowed: int = 99
+    ) -> None:
         self.clock = Clock()
         self.clock.callFromThread = lambda call: self.clock.callLater(0, call)
         self.clock.addReader = self.clock.removeReader = lambda reader: None
@@ -710,7 +720,9 @@ def test_a_pipelining_client_starves_nobody():
         else:
             hand.pool.stop()
 
-    hand.arriving.extend([lambda: hand.pool.submit(Call(again)), lambda: hand.pool.submit(Call(lambda: heard.append("other")))])
+    hand.arriving.extend(
+        [lambda: hand.pool.submit(Call(again)), lambda: hand.pool.submit(Call(lambda: heard.append("other")))]
+    )
     hand.pool.start()
     hand.works[0]()
     assert "other" in heard[:5]
@@ -810,8 +822,9 @@ class Real:
         self.clock = Clock()
         self.calls: deque[Callable[[], object]] = deque()
         self.clock.callFromThread = self.calls.append
-        self.pool = ApplicationThreads(self.clock, None, least=0, most=most, longest_queue=100,
-                                       machine=Machine(clock=self.clock.seconds))
+        self.pool = ApplicationThreads(
+            self.clock, None, least=0, most=most, longest_queue=100, machine=Machine(clock=self.clock.seconds)
+        )
         self.pool.start()
 
     def turn(self) -> None:

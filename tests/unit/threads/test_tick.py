@@ -70,7 +70,9 @@ def test_patience_begins_anew_after_anything_else():
     assert tick.mood(leading=False, awake=1, finished=1, cpu=(FAIRNESS + 1) * BUSY, elapsed=PERIOD) is Mood.COMPUTING
 
 
-SEEN = some.tuples(some.booleans(), some.integers(1, 64), some.integers(0, 50), some.floats(-1, 1), some.floats(0.001, 2))
+SEEN = some.tuples(
+    some.booleans(), some.integers(1, 64), some.integers(0, 50), some.floats(-1, 1), some.floats(0.001, 2)
+)
 
 
 @given(some.lists(SEEN, min_size=1, max_size=40))

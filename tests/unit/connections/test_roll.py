@@ -1,0 +1,185 @@
+"""The roll: how many connections there may be, and whose clock has run out."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from math import inf
+
+import pytest
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from wsgicontainer.connections.roll import Roll
+from wsgicontainer.interfaces import IOpenConnection, IRoll
+
+
+@implementer(IOpenConnection)
+class Open:
+    """A connection that notes what it is told."""
+
+    def __init__(self, deadline: float = inf) -> None:
+        self.deadline = deadline
+        self.expired: list[float] = []
+
+    def expire(self, now: float) -> None:
+        self.expired.append(now)
+
+    def leave(self) -> None: ...
+
+    def cut(self) -> None: ...
+
+
+class Reactor:
+    """Runs what it was given when the test says so; notes whether connections are accepted."""
+
+    def __init__(self, roll: Roll) -> None:
+        self.calls: deque[Callable[[], None]] = deque()
+        self.accepting = True
+        roll.watch(self._pause, self._resume, self.calls.append)
+
+    def _pause(self) -> None:
+        assert self.accepting, "paused twice"
+        self.accepting = False
+
+    def _resume(self) -> None:
+        assert not self.accepting, "resumed twice"
+        self.accepting = True
+
+    def turn(self) -> None:
+        while self.calls:
+            self.calls.popleft()()
+
+
+def test_it_is_what_others_expect():
+    verifyObject(IRoll, Roll(1))
+    verifyObject(IOpenConnection, Open())
+
+
+def test_accepting_pauses_at_the_limit_and_goes_on_below_it():
+    roll = Roll(2)
+    reactor = Reactor(roll)
+    first, second = Open(), Open()
+    roll.enter(first)
+    assert reactor.accepting
+    roll.enter(second)
+    assert not reactor.accepting
+    roll.strike(first)
+    reactor.turn()
+    assert reactor.accepting
+    assert list(roll) == [second] and len(roll) == 1
+
+
+def test_no_room_until_enough_have_left():
+    """A batch that was accepted at once may exceed the limit; each that leaves is not yet room."""
+    roll = Roll(2)
+    reactor = Reactor(roll)
+    crowd = [Open() for _ in range(4)]
+    for each in crowd:
+        roll.enter(each)
+    for each in crowd[:2]:
+        roll.strike(each)
+        reactor.turn()
+    assert not reactor.accepting
+    roll.strike(crowd[2])
+    reactor.turn()
+    assert reactor.accepting
+
+
+def test_room_that_was_taken_before_the_reactor_heard_of_it():
+    """One leaves and another comes before the reactor's turn: it is still full, and stays paused."""
+    roll = Roll(2)
+    reactor = Reactor(roll)
+    first, second, third = Open(), Open(), Open()
+    roll.enter(first)
+    roll.enter(second)
+    roll.strike(first)
+    roll.enter(third)
+    reactor.turn()
+    assert not reactor.accepting
+    roll.strike(second)
+    reactor.turn()
+    assert reactor.accepting
+
+
+def test_one_that_leaves_while_the_last_enters():
+    """From another thread, between the look at the limit and the word that it is reached: nobody waits for ever."""
+    roll = Roll(1)
+    calls: list[Callable[[], None]] = []
+    told: list[str] = []
+    only = Open()
+
+    def crowded() -> None:
+        told.append("crowded")
+        roll._open.clear()  # it left just before anybody could know that this matters
+
+    roll.watch(crowded, lambda: told.append("relieved"), calls.append)
+    roll.enter(only)
+    assert told == ["crowded", "relieved"]
+
+
+def test_striking_twice_is_harmless():
+    roll = Roll(1)
+    reactor = Reactor(roll)
+    only = Open()
+    roll.enter(only)
+    roll.strike(only)
+    roll.strike(only)
+    reactor.turn()
+    assert reactor.accepting and len(roll) == 0
+
+
+def test_from_many_threads_it_ends_empty_and_accepting():
+    """Reactor and threads race; whoever is last leaves an open door behind."""
+    roll = Roll(5)
+    reactor = Reactor(roll)
+    entered: deque[Open] = deque()
+    over = threading.Event()
+
+    def strike() -> None:
+        while not over.is_set() or entered:
+            try:
+                roll.strike(entered.popleft())
+            except IndexError:
+                pass
+
+    threads = [threading.Thread(target=strike) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3000):
+        connection = Open()
+        roll.enter(connection)
+        entered.append(connection)
+        reactor.turn()
+    over.set()
+    for thread in threads:
+        thread.join()
+    reactor.turn()
+    assert reactor.accepting and len(roll) == 0
+
+
+@pytest.mark.parametrize(("deadline", "expired"), [(9.0, [10.0]), (10.0, []), (11.0, []), (inf, [])])
+def test_whose_time_has_passed(deadline, expired):
+    roll = Roll(10)
+    connection = Open(deadline)
+    roll.enter(connection)
+    roll.sweep(10.0)
+    assert connection.expired == expired
+
+
+def test_connections_may_leave_while_they_are_swept():
+    """Each expiry strikes a connection off the roll that is being gone through."""
+    roll = Roll(10)
+
+    class Leaving(Open):
+        def expire(self, now: float) -> None:
+            super().expire(now)
+            roll.strike(self)
+
+    all_of_them = [Leaving(0.0) for _ in range(5)]
+    for each in all_of_them:
+        roll.enter(each)
+    roll.sweep(1.0)
+    assert len(roll) == 0
+    assert all(each.expired == [1.0] for each in all_of_them)

@@ -1,0 +1,38 @@
+"""What both wires need for what goes out: a piece of a file that waits, and how much the peer has not taken yet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from attrs import define
+
+with suppress(ImportError):  # neither is on Windows
+    import fcntl
+    import termios
+
+
+@define(eq=False)
+class FilePiece:
+    """A piece of a regular file that waits to be sent; it owns its descriptor."""
+
+    descriptor: int
+    offset: int
+    count: int
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.descriptor)
+
+
+def untaken(descriptor: int) -> int:
+    """Return how many octets the kernel holds for a peer; 0 where it can't tell. It shrinks when the peer takes some.
+
+    That a socket has room again is no measure: the kernel says so only when a third of a buffer of megabytes is free,
+    and a peer on a slow line may need minutes for that.
+    """
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    except (NameError, OSError, ValueError):
+        return 0

@@ -26,6 +26,7 @@ from wsgicontainer.interfaces import IWire
 RECEIVE = 65536
 """Octets per recv: one full TLS record or a whole browser's head four times over; a larger one gains nothing here."""
 _SENDFILE = 1 << 20
+_IN = select.EPOLLIN
 _HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _RESET = struct.pack("ii", 1, 0)
 
@@ -77,7 +78,7 @@ class SocketWire:
         if event & _HUNG_UP:
             self.hung_up = True
             return True
-        return bool(event & select.EPOLLIN) or bool(self._unsent)
+        return event & _IN != 0 or bool(self._unsent)
 
     def receive(self) -> bytes | None:
         """Return what has arrived, None if there is nothing, b"" at the end."""

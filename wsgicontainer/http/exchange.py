@@ -51,10 +51,10 @@ class Exchange:
     _until_close = _overrun = False
 
     def __init__(self, site: Site, connection: Any, request: Request, persistent: bool) -> None:
-        """Begin an exchange on a connection: anything with `wire`, `template` and `completed(exchange)`."""
+        """Begin an exchange on a connection: anything with `wire`, `template`, `route` and `completed(exchange)`."""
         self._site, self._connection, self._wire = site, connection, connection.wire
         self.request, self.template, self.keep = request, connection.template, persistent
-        self.prefix, self._responder = site.routes.find(request.path)
+        self.prefix, self._responder = connection.route
         self.content: BinaryIO = BytesIO()
         self.request_id = hex(next(site.numbers))[2:]  # noqa: FURB116 (half the cost of a format)
         self._began = monotonic()

@@ -25,7 +25,7 @@ from wsgicontainer.errors import PeerError, PeerGone
 from wsgicontainer.http.content import Spool
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.framing import Chunked, Sized
-from wsgicontainer.http.head import CHUNKED, FieldBlock
+from wsgicontainer.http.head import CHUNKED, KEPT, FieldBlock
 from wsgicontainer.http.site import Site
 from wsgicontainer.interfaces import IOpenConnection, IWire
 from wsgicontainer.messages import AccessEntry, Request
@@ -55,6 +55,9 @@ class Connection:
         "_site",
         "_own",
         "_buffer",
+        "route",
+        "_head",
+        "_request",
         "_block",
         "_step",
         "_keep",
@@ -74,7 +77,10 @@ class Connection:
         self._buffer = b""
         self._step: Callable[[Connection], int] = Connection._read_head
         self._keep, self._peer_closes, self._mark = True, False, -1
+        self._head = b""
+        self._request: Request | None = None
         self._block: FieldBlock | None = None
+        self.route = site.routes.find("")
         self._exchange: Exchange | None = None
         self._reader: Sized | Chunked | None = None
         self._spool: Spool | None = None
@@ -209,22 +215,33 @@ class Connection:
         return PeerError("414 URI Too Long", "the request line is too long")
 
     def _head_received(self, buffer: bytes, end: int) -> int:
-        site, limit = self._site, self._site.limits.most
-        try:
-            request, block = site.parser.parse(buffer[:end], self._block)
-            if limit and block.length > limit:
-                raise PeerError("413 Content Too Large", f"content exceeds {limit} octets")
-        except PeerError as error:
-            self._buffer = buffer
-            return self._refuse(error)
+        head = buffer[:end]
+        if head != self._head:  # a client that asks for the same again is known by one comparison
+            try:
+                self._read(head)
+            except PeerError as error:
+                self._buffer = buffer
+                return self._refuse(error)
+        request, block = self._request, self._block
+        assert request is not None and block is not None
         self._buffer = buffer[end + 4 :]
-        self._block = block
-        persistent = block.persistent and site.clocks.keep_alive > 0
+        persistent = block.persistent and self._site.clocks.keep_alive > 0
         self._peer_closes = not persistent
-        exchange = Exchange(site, self, request, persistent)
+        exchange = Exchange(self._site, self, request, persistent)
         if block.length:
             return self._expect_content(exchange, block.length, block.awaits)
         return self._submit(exchange)
+
+    def _read(self, head: bytes) -> None:
+        """Check a head, limits and all, and find who answers. Raises PeerError."""
+        self._head = b""
+        request, block = self._site.parser.parse(head, self._block)
+        most = self._site.limits.most
+        if most and block.length > most:
+            raise PeerError("413 Content Too Large", f"content exceeds {most} octets")
+        self._request, self._block, self.route = request, block, self._site.routes.find(request.path)
+        if len(head) <= KEPT:
+            self._head = head
 
     def _expect_content(self, exchange: Exchange, length: int, awaits: bool) -> int:
         if 0 < length <= len(self._buffer):
@@ -284,8 +301,9 @@ class Connection:
 
     def _submit(self, exchange: Exchange) -> int:
         self.deadline = inf
-        if self._site.threads.submit(exchange):
-            return GIVEN
+        return GIVEN if self._site.threads.submit(exchange) else self._too_many(exchange)
+
+    def _too_many(self, exchange: Exchange) -> int:
         exchange.refuse()
         self._keep, self._mark, self._step = exchange.keep, -1, Connection._flush
         return AGAIN

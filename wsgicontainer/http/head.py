@@ -27,8 +27,8 @@ _MEMO_ENTRIES = 4096
 """Lines remembered of each kind: far more than the browsers of a day differ in; full, it starts anew."""
 _MEMO_OCTETS = 256
 """Longest line remembered: with 4,096 entries the memo stays below 2 MiB."""
-_KEPT_OCTETS = 2048
-"""Longest block of fields that a connection keeps to compare the next one with: browsers send less."""
+KEPT = 2048
+"""Longest head, or block of fields, that a connection keeps to compare the next one with: browsers send less."""
 _NOTHING = b"\0"
 """A block that no head can have."""
 
@@ -107,7 +107,7 @@ class HeadParser:
         length = _content_length(fields, protocol)
         awaits = _awaits_continue(fields, protocol)
         persistent = _persistent(fields.pop("HTTP_CONNECTION", ""), protocol)
-        kept = octets if len(octets) <= _KEPT_OCTETS and not host else _NOTHING
+        kept = octets if len(octets) <= KEPT and not host else _NOTHING
         return FieldBlock(kept, protocol, fields, length, persistent, awaits)
 
     def _field(self, line: bytes) -> tuple[str, str]:

@@ -45,7 +45,7 @@ class ResponseHeads:
         ours, close = self._server_and_date(), False
         remembered = self._lines.get
         try:
-            for pair in headers.checked(fields):
+            for pair in fields if type(fields) is list else headers.checked(fields):
                 line, kind, octets = remembered(pair) or self._line(pair)
                 text += line
                 if kind == _PLAIN:

@@ -104,13 +104,17 @@ class WSGIApplication:
 
 def _send(exchange: IExchange, response: Response, result: Any) -> None:
     """Send what an application returned."""
+    head = response.head
+    if head is not None and type(result) is list and len(result) == 1 and not response.begun:
+        exchange.reply(head, result[0])  # what most applications return
+        return
     if type(result) in (list, tuple) and len(result) <= 1:
         response.whole(result[0] if result else b"")
         return
-    if type(result) is FileWrapper and response.head is not None and not exchange.started:
-        piece = _piece(result, response.head.length)
+    if type(result) is FileWrapper and head is not None and not exchange.started:
+        piece = _piece(result, head.length)
         if piece is not None:
-            exchange.reply_file(response.head, *piece)
+            exchange.reply_file(head, *piece)
             return
     for block in result:
         response.write(block)

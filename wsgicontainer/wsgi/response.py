@@ -22,13 +22,13 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 class Response:
     """What one call of an application has said so far. Runs in: application thread."""
 
-    __slots__ = ("_begun", "_exchange", "head")
+    __slots__ = ("begun", "_exchange", "head")
 
     def __init__(self, exchange: IExchange) -> None:
         """Wait for start_response."""
         self._exchange = exchange
         self.head: ResponseHead | None = None
-        self._begun = False
+        self.begun = False
 
     def start_response(self, status: str, headers: Fields, exc_info: ExcInfo | None = None) -> Any:
         """Take status and headers; return `write`. Raises ApplicationError, or `exc_info` if content is on its way."""
@@ -41,12 +41,12 @@ class Response:
         elif self.head is not None:
             raise ApplicationError("start_response was called twice without exc_info")
         self.head = self._exchange.prepare(status, headers)
-        self._begun = False  # what was begun and not sent gives way to this head
+        self.begun = False  # what was begun and not sent gives way to this head
         return self.write
 
     def write(self, data: bytes) -> None:
         """Send content at once: the imperative way, and that of every chunk that is iterated over."""
-        if not self._begun:
+        if not self.begun:
             if not data:
                 return
             self._begin()
@@ -54,13 +54,13 @@ class Response:
 
     def finish(self) -> None:
         """End the response."""
-        if not self._begun:
+        if not self.begun:
             self._begin()
         self._exchange.finish()
 
     def whole(self, content: bytes) -> None:
         """Send the only content there is, unless write() has begun already."""
-        if self._begun:
+        if self.begun:
             self.write(content)
             self._exchange.finish()
         else:
@@ -68,7 +68,7 @@ class Response:
 
     def _begin(self) -> None:
         self._exchange.start(self._given_head())
-        self._begun = True
+        self.begun = True
 
     def _given_head(self) -> ResponseHead:
         if self.head is None:

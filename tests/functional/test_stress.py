@@ -169,92 +169,78 @@ class Asked:
 # --- What clients do ---
 
 
-def keep_alive(port: int, chance: random.Random) -> None:
+def keep_alive(client: Client, chance: random.Random) -> None:
     """Ask, read, ask again."""
-    client = Client(port)
     for _ in range(chance.randrange(1, 20)):
         asked = Asked(chance)
         client.socket.sendall(asked.sent)
         asked.check(client.reply())
-    client.close()
 
 
-def pipeline(port: int, chance: random.Random) -> None:
+def pipeline(client: Client, chance: random.Random) -> None:
     """Ask many at once; the replies come in order."""
-    client = Client(port)
     all_asked = [Asked(chance) for _ in range(chance.randrange(2, 12))]
     sender = threading.Thread(target=client.socket.sendall, args=(b"".join(asked.sent for asked in all_asked),))
     sender.start()  # beside the reading: neither side may wait for the other for ever
     for asked in all_asked:
         asked.check(client.reply())
     sender.join()
-    client.close()
 
 
-def dribble(port: int, chance: random.Random) -> None:
+def dribble(client: Client, chance: random.Random) -> None:
     """Send a request in pieces, with pauses, from within the head to within the body."""
-    client = Client(port)
     asked = Asked(chance, "echo")
     cuts = sorted(chance.randrange(len(asked.sent)) for _ in range(6))
     for start, end in zip([0, *cuts], [*cuts, len(asked.sent)], strict=True):
         client.socket.sendall(asked.sent[start:end])
         time.sleep(chance.choice([0, 0.001, 0.03]))
     asked.check(client.reply())
-    client.close()
 
 
-def leave_early(port: int, chance: random.Random) -> None:
+def leave_early(client: Client, chance: random.Random) -> None:
     """Stall within the head or the body, then leave, politely or not."""
-    client = Client(port)
     asked = Asked(chance)
     client.socket.sendall(asked.sent[: chance.randrange(len(asked.sent))])
     time.sleep(chance.choice([0, 0.05]))
     chance.choice([client.close, client.reset])()
 
 
-def half_close(port: int, chance: random.Random) -> None:
+def half_close(client: Client, chance: random.Random) -> None:
     """Say that nothing more comes, then read to the end."""
-    client = Client(port)
     asked = Asked(chance)
     client.socket.sendall(asked.sent)
     client.socket.shutdown(socket.SHUT_WR)
     asked.check(client.reply())
     assert client.buffer == b"" and client.socket.recv(1) == b""
-    client.close()
 
 
-def vanish(port: int, chance: random.Random) -> None:
+def vanish(client: Client, chance: random.Random) -> None:
     """Leave in the middle of a reply."""
-    client = Client(port, small=True)
     for _ in range(chance.randrange(1, 3)):
         client.socket.sendall(Asked(chance, chance.choice(["big", "stream", "file"]), "none").sent)
     client.socket.recv(chance.randrange(1, 5000))
     chance.choice([client.close, client.reset])()
 
 
-def read_slowly(port: int, chance: random.Random) -> None:
+def read_slowly(client: Client, chance: random.Random) -> None:
     """Take a big reply in small sips."""
-    client = Client(port, small=True)
     client.pause = lambda: time.sleep(0.005)
     for _ in range(2):
         asked = Asked(chance, chance.choice(["big", "stream", "file"]))
         client.socket.sendall(asked.sent)
         asked.check(client.reply())
-    client.close()
 
 
-def only_connect(port: int, chance: random.Random) -> None:
+def only_connect(client: Client, chance: random.Random) -> None:
     """Come and go without a word."""
-    chance.choice([Client.close, Client.reset])(Client(port))
+    chance.choice([client.close, client.reset])()
 
 
-def talk_nonsense(port: int, chance: random.Random) -> None:
+def talk_nonsense(client: Client, chance: random.Random) -> None:
     """Send what is no request: one refusal, and the end."""
-    client = Client(port)
     client.socket.sendall(chance.choice([b"\x16\x03\x01\x02", b"GET / HTTP/9.9\r\n\r\n", b"{}\n\n", b"GET  /\r\n\r\n"]))
     status, fields, _ = client.reply()
     assert status in {400, 505} and fields[b"connection"] == b"close"
-    client.close()
 
 
 DEEDS = [keep_alive, keep_alive, pipeline, dribble, leave_early, half_close, vanish, read_slowly, only_connect,
@@ -284,13 +270,16 @@ class Load:
     def _be_client(self, chance: random.Random) -> None:
         while time.monotonic() < self._until and not self.failures:
             deed = chance.choice(DEEDS)
+            client = Client(self._port, small=deed in {vanish, read_slowly})
             try:
-                deed(self._port, chance)
+                deed(client, chance)
                 self.done += 1
             except Exception as error:  # told when all have ended
                 left = (ConnectionResetError, BrokenPipeError)
                 if not (deed in {leave_early, vanish, only_connect} and isinstance(error, left)):
                     self.failures.append(f"{deed.__name__}: {type(error).__name__}: {error}")
+            finally:
+                client.close()
 
     def _probe(self) -> None:
         """Ask for health on a connection that stays and on new ones, all the time."""
@@ -383,8 +372,9 @@ def test_a_fast_pipelining_client_starves_nobody(serve):
                 flood.socket.sendall(requests)
 
     def read() -> None:
-        while not over.is_set():
-            served[0] += len(flood.socket.recv(1 << 16))
+        with suppress(OSError):
+            while not over.is_set():
+                served[0] += len(flood.socket.recv(1 << 16))
 
     workers = [threading.Thread(target=send), threading.Thread(target=read)]
     for worker in workers:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from wsgicontainer.connections.nest import Nest
 from wsgicontainer.connections.socketwire import SocketWire
@@ -57,6 +58,7 @@ class Taking(Factory):
         protocol.wire.bind(self._open(protocol.wire).ready)
 
 
+@implementer(IHalfCloseableProtocol)
 class _Taken(Protocol):
     """What Twisted sees of a connection; it only passes things on. Runs in: reactor thread."""
 
@@ -70,6 +72,12 @@ class _Taken(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.wire.received(data)
+
+    def readConnectionLost(self) -> None:
+        self.wire.hung_up()
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing: we asked for it."""
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.wire.lost()

@@ -46,7 +46,8 @@ class TransportWire:
         self._waiting_in = 0
         self._outbox: deque[bytes | FilePiece] = deque()
         self._waiting_out = self._handed = 0
-        self._called = self._flushing = self._choked = self._paused = self._lost = self._ended = False
+        self._called = self._flushing = self._choked = self._paused = False
+        self._hung_up = self._lost = self._ended = False
         self._changed = threading.Condition()
         self.drained = False
         self.secure = ISSLTransport.providedBy(transport)
@@ -67,6 +68,12 @@ class TransportWire:
             if self._waiting_in > READ_AHEAD and not self._paused and not self._lost:
                 self._paused = True
                 self._transport.pauseProducing()
+        self._ring()
+
+    def hung_up(self) -> None:
+        """Note that the peer sends no more, though it may still read. Runs in: reactor thread."""
+        self._hung_up = True
+        self._inbox.append(b"")
         self._ring()
 
     def lost(self) -> None:
@@ -93,14 +100,14 @@ class TransportWire:
 
     def _resume_reading(self) -> None:
         with self._changed:
-            if not self._paused or self._waiting_in > READ_AHEAD or self._lost:
+            if not self._paused or self._waiting_in > READ_AHEAD or self._hung_up or self._lost:
                 return
             self._paused = False
         self._transport.resumeProducing()
 
     def gone(self) -> bool:
-        """Tell whether the connection is lost."""
-        return self._lost
+        """Tell whether the peer has closed its side, and all before that is read, or the connection is lost."""
+        return self._lost or (self._hung_up and self._waiting_in <= 0)
 
     def look_again(self) -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
@@ -215,8 +222,16 @@ class TransportWire:
     # The end
 
     def end_output(self) -> bool:
-        """Return False: with a transport the end of output and the end of the connection are one."""
-        return False
+        """Tell the peer that nothing more will come, and go on receiving; False where TLS makes both ends one."""
+        if self.secure or not hasattr(self._transport, "loseWriteConnection"):
+            return False
+        self._reactor.callFromThread(self._end_output)
+        return True
+
+    def _end_output(self) -> None:
+        if not self._lost:
+            self._transport.unregisterProducer()
+            self._transport.loseWriteConnection()
 
     def cut(self) -> None:
         """Drop the connection without delay; the owner learns of it as a loss. Runs in: any."""

@@ -345,9 +345,8 @@ class Connection:
         return AGAIN
 
     def _await_end(self) -> int:
-        if not self.wire.gone():
+        if not self.wire.close():
             return WAIT
-        self.wire.close()
         self._site.roll.strike(self)
         return GIVEN
 

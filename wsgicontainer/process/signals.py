@@ -1,4 +1,8 @@
-"""Signal handlers, set once the reactor runs and has set its own. The handlers run in the reactor thread."""
+"""Signal handlers, set at the start, and again once the reactor runs and has set its own.
+
+In between the server listens already: a signal then waits for the reactor's first turn. The handlers run in the reactor
+thread.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +20,31 @@ class SignalHandlers(Service):
 
     name = "signals"
 
-    def __init__(self, reactor: Any, handlers: Handlers) -> None:
-        """Wait for the start."""
-        self._reactor, self._handlers = reactor, handlers
+    def __init__(self, reactor: Any, handlers: Handlers, handle: Callable[..., object] = signal.signal) -> None:
+        """Wait for the start; `handle` sets a handler, as `signal.signal` does."""
+        self._reactor, self._handlers, self._handle = reactor, handlers, handle
+
+    def privilegedStartService(self) -> None:
+        """Set the handlers before anybody listens. Runs in: the main thread."""
+        super().privilegedStartService()
+        self._install()
 
     def startService(self) -> None:
-        """Set the handlers as soon as the reactor runs; it sets its own at that moment."""
+        """Set the handlers; `twist` begins here. Runs in: the main thread."""
         super().startService()
-        self._reactor.callWhenRunning(self._install)
+        self._install()
+        self._reactor.callWhenRunning(self._take_over)
+
+    def _take_over(self) -> None:
+        self._install()
+        if getattr(self._reactor, "_exitSignal", None) is not None:
+            # It came just between: the reactor's own handler has asked it to stop. Twisted would also have the process
+            # die of that signal in the end, which is no success.
+            self._reactor._exitSignal = None  # noqa: SLF001 (there is no other way)
 
     def _install(self) -> None:
         for number in self._handlers:
-            signal.signal(number, self._received)
+            self._handle(number, self._received)
 
     def _received(self, number: int, _frame: object) -> None:
         self._reactor.callFromThread(self._handlers[signal.Signals(number)])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from twisted.internet import tcp, unix
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides
@@ -165,6 +165,18 @@ def test_a_transport_rings_its_connection(house):
     assert connection.wire.secure
     protocol.dataReceived(b"hello")
     assert connection.read == b"hello"
+    protocol.connectionLost()
+    assert len(house.roll) == 0
+
+
+def test_a_peer_that_sends_no_more_is_not_lost(house):
+    """Twisted tells of a half-close; the wire passes it on as the end of input."""
+    protocol = house.factory.buildProtocol(None)
+    assert IHalfCloseableProtocol.providedBy(protocol)
+    protocol.makeConnection(StringTransport())
+    protocol.readConnectionLost()
+    assert len(house.roll) == 1
+    protocol.writeConnectionLost()
     protocol.connectionLost()
     assert len(house.roll) == 0
 

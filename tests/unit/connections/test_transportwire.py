@@ -402,8 +402,49 @@ def test_closing_what_is_lost_already(ends):
     assert not ends.transport.disconnecting and not ends.transport.aborted
 
 
-def test_there_is_no_half_close(ends):
+def test_the_end_of_output_leaves_the_input_open(ends):
+    """A peer that still sends can read a refusal before the connection goes."""
+    ends.transport.loseWriteConnection = lambda: setattr(ends.transport, "half_closed", True)
+    ends.wire.send(b"last words")
+    ends.turn()
+    assert ends.wire.end_output()
+    ends.turn()
+    assert ends.transport.half_closed and ends.transport.producer is None
+    ends.wire.received(b"still talking")
+    assert ends.wire.receive() == b"still talking"
+
+
+def test_the_end_of_output_of_what_is_lost(ends):
+    ends.transport.loseWriteConnection = lambda: pytest.fail("it is lost")
+    ends.wire.lost()
+    ends.wire.end_output()
+    ends.turn()
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_where_there_is_no_half_close(ends, secure):
+    """TLS ends both directions at once; other transports may not know it at all."""
+    if secure:
+        ends.wire.secure = True
+        ends.transport.loseWriteConnection = lambda: pytest.fail("it would cut the TLS connection")
     assert not ends.wire.end_output()
+    ends.turn()
+
+
+def test_a_peer_that_sends_no_more_may_still_read(ends):
+    """It has gone, as far as an application can tell, once all that it sent is read; its reply still goes out."""
+    ends.wire.received(b"request")
+    ends.wire.hung_up()
+    assert ends.rings == 2
+    assert not ends.wire.gone()
+    assert [ends.wire.receive() for _ in range(3)] == [b"request", b"", None]
+    assert ends.wire.gone()
+    ends.wire.send(b"reply")
+    ends.turn()
+    assert ends.transport.written == b"reply"
+    assert not ends.wire.close()
+    ends.turn()
+    assert ends.transport.disconnecting
 
 
 def test_a_loss_gives_back_every_descriptor(ends, much):

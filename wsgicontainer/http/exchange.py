@@ -125,17 +125,21 @@ class Exchange:
             self._wire.wait_for_room()
             self._finished = True
             return
-        if head.length is None and head.code != 304 and (length or self.request.method != "HEAD"):
-            head.length = length
-        self.start(head)
+        known = head.length
+        if known is None and head.code != 304 and (length or self.request.method != "HEAD"):
+            known = length
+        self._start(head, known)
         self.write(content)
         self.finish()
 
     def start(self, head: ResponseHead) -> None:
         """Take the head of a response; it goes out with the first content, or at the end."""
+        self._start(head, head.length)
+
+    def _start(self, head: ResponseHead, length: int | None) -> None:
         self._head = head
         self._chunked = self._silent = False
-        self._text = (head.block + self._framing(head) + "\r\n").encode("latin-1")
+        self._text = (head.block + self._framing(head, length) + "\r\n").encode("latin-1")
 
     def write(self, data: bytes) -> None:
         """Send content; wait while more than the output budget is unsent. Raises PeerGone, ApplicationError."""
@@ -162,8 +166,7 @@ class Exchange:
 
     def reply_file(self, head: ResponseHead, descriptor: int, offset: int, count: int) -> None:
         """Send `count` octets of a regular file as the whole content; takes over `descriptor`. Raises PeerGone."""
-        head.length = count
-        self.start(head)
+        self._start(head, count)
         try:
             self._send(self._text)
             self._wire.wait_for_room()
@@ -206,10 +209,10 @@ class Exchange:
     def _without_content(self, head: ResponseHead) -> bool:
         return head.code in _WITHOUT_CONTENT or self.request.method == "HEAD"
 
-    def _framing(self, head: ResponseHead) -> str:
+    def _framing(self, head: ResponseHead, length: int | None) -> str:
         """Decide how the content's end is told, and whether the connection stays (RFC 9112 sections 6 and 9.3)."""
         http11 = self.request.protocol == "HTTP/1.1"
-        length = self._left = head.length
+        self._left = length
         if self._without_content(head):
             self._silent, self._left = True, None
             length = 0 if head.code == 205 else None if head.code == 204 else length

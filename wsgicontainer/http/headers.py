@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 
 from wsgicontainer.errors import ApplicationError, PeerError
-from wsgicontainer.messages import Fields
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
@@ -85,13 +84,6 @@ def status_code(status: object) -> int:
     if not isinstance(status, str) or not _STATUS.fullmatch(status):
         raise ApplicationError(f"status {status!r} is not three digits, a space and a reason")
     return int(status[:3])
-
-
-def checked(fields: object) -> Fields:
-    """Return an application's fields if they are a list, as PEP 3333 wants; otherwise raise ApplicationError."""
-    if type(fields) is not list:
-        raise ApplicationError("response headers must be a list of (name, value) tuples")
-    return fields
 
 
 def checked_pair(pair: object) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Renders response heads: an application's status and fields become checked HTTP/1.1 text.
 
-A bounded memo maps a field that has passed the checks to its line, as for requests: `Content-Type: text/html` is the
-same on every page. Never remembered: long ones, and those that differ from reply to reply.
+What applications repeat is checked once, as for requests: a bounded memo maps a field that has passed the checks to
+its line (`Content-Type: text/html` is the same on every page), and another, new every second, a whole head to its
+text. Never remembered: what is long, or differs from reply to reply.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from wsgicontainer.errors import ApplicationError
 from wsgicontainer.http import headers
 from wsgicontainer.messages import Fields, ResponseHead
 
-_PLAIN, _LENGTH, _CONNECTION, _SERVER, _DATE = range(5)
+_PLAIN, _LENGTH, _CONNECTION, _SERVER, _DATE, _FICKLE = range(6)
 _KINDS = {"content-length": _LENGTH, "connection": _CONNECTION, "server": _SERVER, "date": _DATE}
-_FICKLE = frozenset({"set-cookie", "date", "etag", "last-modified", "location", "expires", "content-range"})
+_KINDS |= dict.fromkeys(("set-cookie", "etag", "last-modified", "location", "expires", "content-range"), _FICKLE)
 _MEMO_ENTRIES = 1024
 _MEMO_OCTETS = 160
 
@@ -30,8 +31,9 @@ class ResponseHeads:
     def __init__(self, server: str, clock: Callable[[], float] = time) -> None:
         """`server` names this software in the Server field; `clock` tells the seconds since the epoch."""
         self._server = f"Server: {server}\r\n"
-        self._clock, self._until = clock, 0.0
-        self._both = ""
+        self._clock, self._second = clock, -1.0
+        self._date = ""
+        self._heads: dict[tuple[object, ...], ResponseHead] = {}
         self._statuses: dict[str, tuple[int, str]] = {}
         self._lines: dict[tuple[str, str], _Line] = {}
 
@@ -40,38 +42,49 @@ class ResponseHeads:
 
         Raises ApplicationError for what PEP 3333 or RFC 9110 forbids.
         """
+        now = self._clock()
+        if not 0 <= now - self._second < 1:
+            self._tick(int(now))
+        if type(fields) is not list:
+            raise ApplicationError("response headers must be a list of (name, value) tuples")
+        try:
+            key = (status, *fields)
+            return self._heads.get(key) or self._render(key, status, fields)
+        except TypeError:  # what can't be looked up is not made of strings: say which part
+            headers.status_code(status)
+            for pair in fields:
+                headers.checked_pair(pair)
+            raise
+
+    def _tick(self, second: int) -> None:
+        """Begin a new second: every head has a Date (RFC 9110 section 6.6.1)."""
+        self._date = f"Date: {formatdate(second, usegmt=True)}\r\n"
+        self._heads = {}
+        self._second = float(second)
+
+    def _render(self, key: tuple[object, ...], status: str, fields: Fields) -> ResponseHead:
+        heads, server, date = self._heads, self._server, self._date
         code, text = self._statuses.get(status) or self._status(status)
         length: int | None = None
-        ours, close = self._server_and_date(), False
-        remembered = self._lines.get
-        try:
-            for pair in fields if type(fields) is list else headers.checked(fields):
-                line, kind, octets = remembered(pair) or self._line(pair)
-                text += line
-                if kind == _PLAIN:
-                    continue
-                if kind == _LENGTH:
-                    if length is not None and length != octets:
-                        raise ApplicationError("two different Content-Length fields")
-                    length = octets
-                elif kind == _CONNECTION:
-                    close = True
-                elif kind == _SERVER:
-                    ours = ours.replace(self._server, "")
-                else:
-                    ours = ours.partition("Date: ")[0]
-        except TypeError:
-            raise ApplicationError(f"response header {pair!r} is not a tuple of two strings") from None
-        return ResponseHead(code, status, fields, text + ours, length, close)
-
-    def _server_and_date(self) -> str:
-        """Return our two field lines (RFC 9110 sections 6.6.1 and 10.2.4), rendered once a second."""
-        now = self._clock()
-        if not self._until - 1 <= now < self._until:
-            second = int(now)
-            self._both = f"{self._server}Date: {formatdate(second, usegmt=True)}\r\n"
-            self._until = second + 1.0
-        return self._both
+        close, lasting = False, True
+        for pair in fields:
+            line, kind, octets = self._lines.get(pair) or self._line(pair)
+            text += line
+            if kind == _LENGTH:
+                if length is not None and length != octets:
+                    raise ApplicationError("two different Content-Length fields")
+                length = octets
+            elif kind == _CONNECTION:
+                close = True
+            elif kind == _SERVER:
+                server = ""
+            elif kind == _DATE:
+                date = ""
+            lasting = lasting and kind != _FICKLE
+        head = ResponseHead(code, status, list(fields), text + server + date, length, close)
+        if lasting and len(heads) < _MEMO_ENTRIES:
+            heads[key] = head
+        return head
 
     def _status(self, status: object) -> tuple[int, str]:
         code = headers.status_code(status)
@@ -89,7 +102,7 @@ class ResponseHeads:
         length = headers.content_length(value) if kind == _LENGTH else 0
         # These two are framing, which the server writes itself.
         entry = ("" if kind in (_LENGTH, _CONNECTION) else f"{name}: {value}\r\n", kind, length)
-        if len(name) + len(value) <= _MEMO_OCTETS and lower not in _FICKLE:
+        if len(name) + len(value) <= _MEMO_OCTETS and kind not in (_FICKLE, _DATE):
             if len(self._lines) >= _MEMO_ENTRIES:
                 self._lines.clear()
             self._lines[pair] = entry

@@ -37,13 +37,16 @@ class Reactor:
     def __init__(self, roll: Roll) -> None:
         self.calls: deque[Callable[[], None]] = deque()
         self.accepting = True
+        self.thread = threading.get_ident()
         roll.watch(self._pause, self._resume, self.calls.append)
 
     def _pause(self) -> None:
+        assert threading.get_ident() == self.thread
         assert self.accepting, "paused twice"
         self.accepting = False
 
     def _resume(self) -> None:
+        assert threading.get_ident() == self.thread
         assert not self.accepting, "resumed twice"
         self.accepting = True
 

@@ -180,10 +180,3 @@ def test_bad_lengths(value):
 
 def test_good_lengths():
     assert (headers.content_length("0"), headers.content_length("0012")) == (0, 12)
-
-
-@pytest.mark.parametrize("fields", [(), (("X", "y"),), {"X": "y"}, None, iter([("X", "y")])])
-def test_fields_must_be_a_list(fields):
-    """PEP 3333: a list, of exactly this type."""
-    with pytest.raises(ApplicationError, match="must be a list"):
-        headers.checked(fields)

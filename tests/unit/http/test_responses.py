@@ -105,3 +105,21 @@ def test_memory_is_bounded_and_for_what_repeats():
     assert 0 < len(heads._lines) <= 1024
     assert {name for name, _ in heads._lines} == {"X"}
     assert heads.render("200 late", []).code == 200
+
+
+@pytest.mark.parametrize("fields", [(), (("X", "y"),), {"X": "y"}, None, iter([("X", "y")])])
+def test_fields_must_be_a_list(fields, heads):
+    """PEP 3333: a list, of exactly this type."""
+    with pytest.raises(ApplicationError, match="must be a list"):
+        heads.render("200 OK", fields)
+
+
+def test_a_head_that_repeats_is_rendered_once(heads):
+    """Within a second the same status and fields give the same head; its copy of the fields is its own."""
+    fields = [("Content-Type", "text/html")]
+    head = heads.render("200 OK", fields)
+    fields.append(("X", "y"))
+    assert head.fields == [("Content-Type", "text/html")]
+    assert heads.render("200 OK", [("Content-Type", "text/html")]) is head
+    cookie = [("Set-Cookie", "a")]
+    assert heads.render("200 OK", cookie) is not heads.render("200 OK", cookie)

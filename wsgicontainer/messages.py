@@ -43,7 +43,7 @@ class ResponseHead:
     fields: Fields
     """What the application gave: look, never change."""
     block: str
-    """Status line and field lines as HTTP/1.1 text with Server and Date, but no framing and no empty line at the end."""
+    """Status line and field lines as HTTP/1.1 text with Server and Date; no framing, no empty line at the end."""
     length: int | None
     """The application's Content-Length in octets; None if it gave none."""
     close: bool

@@ -106,8 +106,7 @@ class Exchange:
     def reply(self, head: ResponseHead, content: bytes) -> None:
         """Send a whole response at once. Raises PeerGone, ApplicationError.
 
-        Most replies are plain: then head and content go out in one piece, without the general way's bookkeeping
-        (3 µs of 17).
+        Most replies are plain: then head and content go out in one piece, without the general way's bookkeeping.
         """
         if type(content) is not bytes:
             content = _octets(content)

@@ -230,7 +230,8 @@ class Connection:
         exchange = Exchange(self._site, self, request, persistent)
         if block.length:
             return self._expect_content(exchange, block.length, block.awaits)
-        return self._submit(exchange)
+        self.deadline = inf
+        return GIVEN if self._site.threads.submit(exchange) else self._too_many(exchange)
 
     def _read(self, head: bytes) -> None:
         """Check a head, limits and all, and find who answers. Raises PeerError."""

@@ -15,9 +15,9 @@ import re
 from collections.abc import Callable
 from io import BytesIO
 from math import inf
-from time import monotonic, time
-from typing import Any
+from time import monotonic
 
+from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -26,9 +26,10 @@ from wsgicontainer.http.content import Spool
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.framing import Chunked, Sized
 from wsgicontainer.http.head import CHUNKED, KEPT, FieldBlock
+from wsgicontainer.http.refusal import record, refusal
 from wsgicontainer.http.site import Site
 from wsgicontainer.interfaces import IOpenConnection, IWire
-from wsgicontainer.messages import AccessEntry, Request
+from wsgicontainer.messages import Request
 
 _log = Logger()
 AGAIN, WAIT, GIVEN = range(3)
@@ -71,7 +72,7 @@ class Connection:
     def __init__(self, site: Site, wire: IWire) -> None:
         """Start waiting for a head. Runs in: reactor thread."""
         self.wire, self._site = wire, site
-        self.template = _template(site, wire)
+        self.template = site.template_for(wire)
         self.deadline = monotonic() + site.clocks.header
         self._own = site.new_ownership()
         self._buffer = b""
@@ -270,7 +271,7 @@ class Connection:
                         self.wire.flush()  # a 100 Continue may still wait for room
                         return WAIT
                     if not data:
-                        self._record(499, exchange.request)
+                        record(self._site, self.wire, 499, exchange.request, b"")
                         return self._close()
                 if self._content_received(data):
                     self._exchange = None
@@ -295,7 +296,8 @@ class Connection:
             return False
         self._buffer = rest
         request = self._exchange.request
-        request.fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
+        fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
+        self._exchange.request = evolve(request, fields=fields)  # the next head may share the one it came from
         self._exchange.content, self._exchange.received = whole, now
         self._reader = self._spool = None
         return True
@@ -358,16 +360,11 @@ class Connection:
 
     def _refuse(self, error: PeerError, request: Request | None = None) -> int:
         """Answer a request that never becomes one, and close after that."""
-        text = f"{error.status}: {error.reason}\n".encode("latin-1")
-        fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
-        if error.status.startswith("405"):
-            fields.append(("Allow", "OPTIONS"))
-        head = self._site.responses.render(error.status, fields)
-        lines = f"{head.block}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
-        self._record(head.code, request, len(text))
+        reply, sent = refusal(self._site, error, self._buffer)
+        record(self._site, self.wire, int(error.status[:3]), request, self._buffer, sent)
         self._drop_content()
         self._keep, self._peer_closes, self._mark, self._step = False, False, -1, Connection._flush
-        self.wire.send(lines.encode("latin-1") + (b"" if self._buffer.startswith(b"HEAD ") else text))
+        self.wire.send(reply)
         return AGAIN
 
     def _close(self, reset: bool = False) -> int:
@@ -386,40 +383,3 @@ class Connection:
         if self._spool is not None:
             self._spool.close()
         self._spool = self._reader = self._exchange = None
-
-    def _record(self, code: int, request: Request | None, sent: int = 0) -> None:
-        if self._site.access_log is None:
-            return
-        line = self._buffer.partition(b"\r\n")[0][:8190].decode("latin-1")
-        method, target, protocol, fields = "", "", "", dict[str, str]()
-        if request is not None:
-            method, target, protocol, fields = request.method, request.target, request.protocol, request.fields
-            line = f"{method} {target} {protocol}"
-        self._site.access_log.record(
-            AccessEntry(
-                time(),
-                self.wire.peer[0],
-                line,
-                method,
-                target,
-                protocol,
-                code,
-                sent,
-                0.0,
-                0.0,
-                fields,
-                (),
-                f"{next(self._site.numbers):x}",
-            )
-        )
-
-
-def _template(site: Site, wire: IWire) -> dict[str, Any]:
-    """Return what every environ of this connection starts from (PEP 3333; RFC 3875 section 4.1)."""
-    template = site.template.copy()
-    template["REMOTE_ADDR"], template["REMOTE_PORT"] = wire.peer
-    name, port = wire.local
-    template["SERVER_NAME"] = name or "localhost"
-    template["SERVER_PORT"] = port or ("443" if wire.secure else "80")
-    template["wsgi.url_scheme"] = "https" if wire.secure else "http"
-    return template

@@ -11,7 +11,7 @@ from attrs import Factory, define, frozen
 from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
-from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll
+from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll, IWire
 
 
 @frozen
@@ -55,3 +55,13 @@ class Site:
     draining: bool = False
     numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(8), "big") >> 4 | 1 << 60))
     """Requests' names, as 16 hex digits: from a random start upwards."""
+
+    def template_for(self, wire: IWire) -> dict[str, object]:
+        """Return what every environ of a connection starts from (PEP 3333; RFC 3875 section 4.1)."""
+        template = self.template.copy()
+        template["REMOTE_ADDR"], template["REMOTE_PORT"] = wire.peer
+        name, port = wire.local
+        template["SERVER_NAME"] = name or "localhost"
+        template["SERVER_PORT"] = port or ("443" if wire.secure else "80")
+        template["wsgi.url_scheme"] = "https" if wire.secure else "http"
+        return template

@@ -1,0 +1,52 @@
+"""What a peer reads, and the access log keeps, of a request that never reaches a responder."""
+
+from __future__ import annotations
+
+from time import time
+
+from wsgicontainer.errors import PeerError
+from wsgicontainer.http.site import Site
+from wsgicontainer.interfaces import IWire
+from wsgicontainer.messages import AccessEntry, Request
+
+_LONGEST_LINE = 8190
+"""Octets of an unreadable request's first line that the log keeps."""
+
+
+def refusal(site: Site, error: PeerError, head: bytes) -> tuple[bytes, int]:
+    """Return the reply that refuses a request, and the octets of its content: a line of text, none for HEAD."""
+    text = f"{error.status}: {error.reason}\n".encode("latin-1")
+    fields = [("Content-Type", "text/plain; charset=utf-8")]
+    if error.status.startswith("405"):
+        fields.append(("Allow", "OPTIONS"))
+    block = site.responses.render(error.status, fields).block
+    lines = f"{block}Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode("latin-1")
+    return (lines, 0) if head.startswith(b"HEAD ") else (lines + text, len(text))
+
+
+def record(site: Site, wire: IWire, code: int, request: Request | None, head: bytes, sent: int = 0) -> None:
+    """Tell the access log of a request that ended with `code`; `head` is what came of it, if it could not be read."""
+    if site.access_log is None:
+        return
+    if request is None:
+        line = head.partition(b"\r\n")[0][:_LONGEST_LINE].decode("latin-1")
+        request = Request("", "", "", "", "", {})
+    else:
+        line = f"{request.method} {request.target} {request.protocol}"
+    site.access_log.record(
+        AccessEntry(
+            at=time(),
+            peer=wire.peer[0],
+            request_line=line,
+            method=request.method,
+            target=request.target,
+            protocol=request.protocol,
+            code=code,
+            sent=sent,
+            duration=0.0,
+            queued=0.0,
+            fields=request.fields,
+            reply=(),
+            request_id=f"{next(site.numbers):x}",
+        )
+    )

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from twisted.application.service import MultiService, Service
-from twisted.internet.task import LoopingCall
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
@@ -41,6 +42,7 @@ from wsgicontainer.settings import Settings
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.threads import ApplicationThreads
+from wsgicontainer.threads.pool import LINGER
 from wsgicontainer.timers.repeating import RepeatingTasks, Timer
 from wsgicontainer.wsgi.application import FileWrapper, WSGIApplication
 from wsgicontainer.wsgi.environ import template_for
@@ -50,6 +52,10 @@ from wsgicontainer.wsgi.loading import load, make_importable
 _log = Logger()
 LOG_FLUSH = 0.5
 """Seconds between batches of access-log lines."""
+QUEUE_SWEEP = 1.0
+"""Seconds between looks for requests that have waited too long for a thread."""
+ENDING = 20
+"""Lingers of a leader that the end of the threads is waited for: those that are free need one."""
 LAST_WORD = 0.75
 """Seconds that the interpreter has to end by itself once everything has stopped."""
 
@@ -110,10 +116,9 @@ def _enter(settings: Settings) -> None:
 
 def _nest(settings: Settings) -> Nest | None:
     """Return the nested set of connections, or None where connections stay on Twisted's transports."""
-    possible = hasattr(select, "epoll") and hasattr(os, "eventfd")
-    if settings.transport == "nested" and not possible:
+    if settings.transport == "nested" and not POSSIBLE:
         raise ConfigurationError("--transport nested needs Linux's epoll; leave it out or write --transport twisted")
-    return Nest() if possible and settings.transport != "twisted" else None
+    return Nest() if POSSIBLE and settings.transport != "twisted" else None
 
 
 def _access_log(settings: Settings, reactor: Any) -> AccessLog | None:
@@ -220,6 +225,8 @@ class _ThreadsService(Service):
 
     def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None) -> None:
         self._threads, self._reactor, self._nest = threads, reactor, nest
+        self._sweeper = LoopingCall(lambda: threads.sweep(monotonic()))
+        self._sweeper.clock = reactor
         self._imported_in, self._imported_with = os.getpid(), threading.active_count()
 
     def startService(self) -> None:
@@ -234,11 +241,24 @@ class _ThreadsService(Service):
         gc.collect()
         gc.freeze()
         self._threads.start()
+        self._sweeper.start(QUEUE_SWEEP, now=False)
         self._reactor.addSystemEventTrigger("after", "shutdown", leave_within, LAST_WORD)
 
-    def stopService(self) -> None:
+    def stopService(self) -> Deferred[None]:
         super().stopService()
+        if self._sweeper.running:
+            self._sweeper.stop()
         self._threads.stop()
+        return Deferred.fromCoroutine(self._ended())
+
+    async def _ended(self) -> None:
+        """Close the set once no thread can poll it any more; one that is stuck in the application is not waited for."""
+        for _ in range(ENDING):
+            if not self._threads.left():
+                if self._nest is not None:
+                    self._nest.close()
+                return
+            await deferLater(self._reactor, LINGER)
 
 
 class _AccessLogService(Service):

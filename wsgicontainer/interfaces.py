@@ -17,7 +17,10 @@ class IJob(Interface):
     """Work for an application thread."""
 
     def run() -> None:
-        """Do it. Never raises. Runs in: application thread."""
+        """Do it, or, once overdue, only say so to whoever waits. Never raises. Runs in: application thread."""
+
+    def overdue(now: float) -> bool:
+        """Tell whether it has waited too long at `now`, on the monotonic clock. Runs in: reactor thread."""
 
 
 class IApplicationThreads(Interface):

@@ -19,8 +19,10 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 _log = Logger()
-_IN, _OUT = select.EPOLLIN, select.EPOLLOUT
-_INTEREST = _IN | _OUT | select.EPOLLRDHUP | select.EPOLLET
+POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd")
+"""Whether this platform has what the nest is made of; the module imports all the same."""
+_IN, _OUT, _ET = (select.EPOLLIN, select.EPOLLOUT, select.EPOLLET) if POSSIBLE else (0, 0, 0)
+_INTEREST = _IN | _OUT | _ET | (select.EPOLLRDHUP if POSSIBLE else 0)
 BATCH = 512
 """Events per poll: a bound on how long one holder of the lead reads before it runs what it has read."""
 
@@ -34,7 +36,7 @@ class Nest:
         self._inner = select.epoll()
         self._outer = select.epoll()
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._inner.register(self._bell, _IN | select.EPOLLET)
+        self._inner.register(self._bell, _IN | _ET)
         self._watched = True
         self._outer.register(self._inner.fileno(), _IN)
         self._watch_lock = threading.Lock()

@@ -18,7 +18,7 @@ from threading import Lock
 
 from zope.interface import implementer
 
-from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -26,8 +26,8 @@ from wsgicontainer.interfaces import IWire
 RECEIVE = 65536
 """Octets per recv: one full TLS record or a whole browser's head four times over; a larger one gains nothing here."""
 _SENDFILE = 1 << 20
-_IN = select.EPOLLIN
-_HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_IN = select.EPOLLIN if POSSIBLE else 0
+_HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR if POSSIBLE else 0
 _RESET = struct.pack("ii", 1, 0)
 
 

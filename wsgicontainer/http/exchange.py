@@ -63,9 +63,10 @@ class Exchange:
 
     def run(self) -> None:
         """Have the responder answer, then give the connection back. Never raises."""
-        self._queued = monotonic() - (self.received or self._began)
+        now = monotonic()
+        self._queued = now - (self.received or self._began)
         try:
-            if self._queued > self._site.clocks.queue:
+            if self.overdue(now):
                 self.error("503 Service Unavailable", [("Retry-After", "1")])
             else:
                 self._responder.respond(self)
@@ -86,6 +87,10 @@ class Exchange:
         if self._site.access_log is not None:
             self._record(self._site.access_log)
         self._connection.completed(self)
+
+    def overdue(self, now: float) -> bool:
+        """Tell whether it has waited for a thread longer than it may. Runs in: any."""
+        return now - (self.received or self._began) > self._site.clocks.queue
 
     def refuse(self) -> None:
         """Answer 503 without an application thread: the queue is full. Runs in: the connection's owner."""

@@ -129,6 +129,22 @@ class ApplicationThreads:
             self._next_tick.cancel()
             self._next_tick = None
 
+    def sweep(self, now: float) -> None:
+        """Have jobs that waited too long say so, also when every thread is stuck; `now` on the monotonic clock."""
+        while (job := self._overdue(now)) is not None:
+            job.run()
+
+    def _overdue(self, now: float) -> IJob | None:
+        with self._lock:  # who lies down must not miss the job that is only being looked at
+            try:
+                job = self._queue.popleft()
+            except IndexError:
+                return None
+            if job.overdue(now):
+                return job
+            self._queue.appendleft(job)
+            return None
+
     def left(self) -> int:
         """Count the threads that have not ended."""
         return self._count

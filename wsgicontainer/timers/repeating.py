@@ -80,6 +80,10 @@ class _Task(Service):
             seconds=self._timer.seconds,
         )
 
+    def overdue(self, now: float) -> bool:
+        """Return False: nobody waits for a timer."""
+        return False
+
     def run(self) -> None:
         """Do the task, if the service still runs. Runs in: application thread."""
         try:

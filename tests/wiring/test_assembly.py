@@ -1,0 +1,48 @@
+"""Assembly: what the service is made of, and that it also stands where there is no epoll."""
+
+import subprocess
+import sys
+
+from twisted.application.service import MultiService
+from twisted.internet.testing import MemoryReactorClock
+
+from wsgicontainer import Settings
+from wsgicontainer.assembly import makeService
+
+
+def test_the_children_have_names(tmp_path):
+    """Who composes the server into a service of their own finds its parts by name."""
+    settings = Settings(
+        wsgi="wsgiref.simple_server:demo_app",
+        access_log=str(tmp_path / "log"),
+        pid_file=str(tmp_path / "pid"),
+        timers=["60=time:time"],
+    )
+    service = makeService(settings, MemoryReactorClock())
+    assert isinstance(service, MultiService)
+    names = [child.name for child in service]
+    assert names == ["signals", "pid-file", "access-log", "threads", "timers", "web"]
+    assert service.getServiceNamed("web").name == "web"
+    assert not list(tmp_path.iterdir())  # nothing is opened before the start
+
+
+def test_it_stands_without_epoll():
+    """On a platform without epoll everything imports, and connections live on Twisted's transports."""
+    script = """
+import os, select
+for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
+    delattr(select, name)
+del os.eventfd
+from twisted.internet.testing import MemoryReactorClock
+from wsgicontainer import Settings, assembly
+settings = Settings(wsgi="wsgiref.simple_server:demo_app")
+assert assembly._nest(settings) is None
+assembly.makeService(settings, MemoryReactorClock())
+try:
+    assembly._nest(Settings(wsgi="x:y", transport="nested"))
+except assembly.ConfigurationError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--transport" in done.stdout

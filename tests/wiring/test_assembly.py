@@ -10,6 +10,13 @@ from wsgicontainer import Settings
 from wsgicontainer.assembly import makeService
 
 
+class Reactor(MemoryReactorClock):
+    """With the one method more that threads need."""
+
+    def callFromThread(self, call, *args):
+        self.callLater(0, call, *args)
+
+
 def test_the_children_have_names(tmp_path):
     """Who composes the server into a service of their own finds its parts by name."""
     settings = Settings(
@@ -18,7 +25,7 @@ def test_the_children_have_names(tmp_path):
         pid_file=str(tmp_path / "pid"),
         timers=["60=time:time"],
     )
-    service = makeService(settings, MemoryReactorClock())
+    service = makeService(settings, Reactor())
     assert isinstance(service, MultiService)
     names = [child.name for child in service]
     assert names == ["signals", "pid-file", "access-log", "threads", "timers", "web"]
@@ -33,11 +40,11 @@ import os, select
 for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
     delattr(select, name)
 del os.eventfd
-from twisted.internet.testing import MemoryReactorClock
+from twisted.internet import reactor
 from wsgicontainer import Settings, assembly
 settings = Settings(wsgi="wsgiref.simple_server:demo_app")
 assert assembly._nest(settings) is None
-assembly.makeService(settings, MemoryReactorClock())
+assembly.makeService(settings, reactor)
 try:
     assembly._nest(Settings(wsgi="x:y", transport="nested"))
 except assembly.ConfigurationError as error:

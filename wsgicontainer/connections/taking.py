@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet import tcp, unix
-from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,6 +22,7 @@ from wsgicontainer.connections.transportwire import TransportWire
 _PLAIN = (tcp.Server, unix.Server)
 
 
+@implementer(IProtocolNegotiationFactory)
 class Taking(Factory):
     """Turns accepted transports into wires and hands each to `open_connection(wire)`."""
 
@@ -43,6 +44,10 @@ class Taking(Factory):
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Make the protocol of one connection."""
         return _Taken(self)
+
+    def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 (Twisted's name)
+        """Return what is spoken, for a TLS client that offers several (RFC 7301)."""
+        return [b"http/1.1"]
 
     def connected(self, protocol: _Taken) -> None:
         """Take over a connection that was just accepted. Runs in: reactor thread."""

@@ -47,7 +47,7 @@ class TransportWire:
         self._outbox: deque[bytes | FilePiece] = deque()
         self._waiting_out = self._handed = 0
         self._called = self._flushing = self._choked = self._paused = False
-        self._hung_up = self._lost = self._ended = False
+        self._hung_up = self._lost = self._ended = self._met = False
         self._changed = threading.Condition()
         self.drained = False
         self.secure = ISSLTransport.providedBy(transport)
@@ -62,6 +62,9 @@ class TransportWire:
 
     def received(self, data: bytes) -> None:
         """Keep what the transport delivered. Runs in: reactor thread."""
+        if not self._met:  # a PROXY header has told by now who the peer really is
+            self._met = True
+            self.peer, self.local = _address(self._transport.getPeer()), _address(self._transport.getHost())
         self._inbox.append(data)
         with self._changed:
             self._waiting_in += len(data)

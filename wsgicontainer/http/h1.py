@@ -72,7 +72,7 @@ class Connection:
     def __init__(self, site: Site, wire: IWire) -> None:
         """Start waiting for a head. Runs in: reactor thread."""
         self.wire, self._site = wire, site
-        self.template = site.template_for(wire)
+        self.template: dict[str, object] = {}
         self.deadline = monotonic() + site.clocks.header
         self._own = site.new_ownership()
         self._buffer = b""
@@ -242,6 +242,8 @@ class Connection:
         if most and block.length > most:
             raise PeerError("413 Content Too Large", f"content exceeds {most} octets")
         self._request, self._block, self.route = request, block, self._site.routes.find(request.path)
+        if not self.template:
+            self.template = self._site.template_for(self.wire)
         if len(head) <= KEPT:
             self._head = head
 
@@ -356,7 +358,8 @@ class Connection:
     # The ends
 
     def _time_out(self) -> int:
-        return self._refuse(PeerError("408 Request Timeout", "the request took too long"))
+        request = self._exchange.request if self._exchange is not None else None
+        return self._refuse(PeerError("408 Request Timeout", "the request took too long"), request)
 
     def _refuse(self, error: PeerError, request: Request | None = None) -> int:
         """Answer a request that never becomes one, and close after that."""

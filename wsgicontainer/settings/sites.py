@@ -73,7 +73,7 @@ class Timer:
     """A callable that is called again and again."""
 
     seconds: float
-    """From the end of one call to the start of the next."""
+    """From one call to the next, and to the first. A call that is still running is not joined by another."""
     target: str
     """`"pkg.mod:callable"`"""
 

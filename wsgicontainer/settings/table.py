@@ -292,7 +292,7 @@ class Settings:
     ).field()
     output_buffer: int = Option(
         "output-buffer",
-        kinds.size(1, 2**30),
+        kinds.size(4096, 2**30),
         _LIMITS,
         "unsent octets of one reply, before its thread waits",
         "Typical pages fit in it and set their thread free at once; the worst case is this times the connections.",

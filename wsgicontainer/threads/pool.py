@@ -18,6 +18,7 @@ import time
 from _thread import LockType, allocate_lock, get_ident
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -131,19 +132,20 @@ class ApplicationThreads:
 
     def sweep(self, now: float) -> None:
         """Have jobs that waited too long say so, also when every thread is stuck; `now` on the monotonic clock."""
-        while (job := self._overdue(now)) is not None:
+        for job in self._overdue(now):
             job.run()
 
-    def _overdue(self, now: float) -> IJob | None:
-        with self._lock:  # who lies down must not miss the job that is only being looked at
-            try:
-                job = self._queue.popleft()
-            except IndexError:
-                return None
-            if job.overdue(now):
-                return job
-            self._queue.appendleft(job)
-            return None
+    def _overdue(self, now: float) -> list[IJob]:
+        """Take the jobs that waited too long out of the queue; the others keep their order."""
+        overdue: list[IJob] = []
+        others: list[IJob] = []
+        with self._lock:  # who lies down must not miss a job that is only being looked at
+            with suppress(IndexError):
+                while True:
+                    job = self._queue.popleft()
+                    (overdue if job.overdue(now) else others).append(job)
+            self._queue.extendleft(reversed(others))
+        return overdue
 
     def left(self) -> int:
         """Count the threads that have not ended."""

@@ -1,6 +1,7 @@
 """One connection, stepped: whatever comes in whatever pieces, each request gets its reply, and nothing stays behind."""
 
-from __future__ import annotations
+from __future__ from contextlib import contextmanager
+import annotations
 
 import itertools
 import resource
@@ -444,25 +445,26 @@ def test_content_that_can_t_be_kept_is_507(house, monkeypatch):
     assert [entry.code for entry in house.log.entries] == [507]
 
 
-@pytest.fixture
-def full_disk(tmp_path, monkeypatch):
-    """Let no file grow beyond nothing: what a full disk does, without filling one."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@contextmanager
+def full_disk():
+    """Let no file grow beyond nothing: what a full disk does, without filling one.
+
+    Only for as long as it takes: pytest's own output may be a file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-
-    yield fill
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("size", [150, 900])
-def test_a_full_disk_is_507(size, house, full_disk):
+def test_a_full_disk_is_507(size, house):
     """Also when it shows only once the last octet has come: files keep some in memory."""
     head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % size
-    full_disk()
-    house.receive(head, b"x" * size)
+    with full_disk():
+        house.receive(head, b"x" * size)
     assert status_of(house.said()) == 507
 
 

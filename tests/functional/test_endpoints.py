@@ -1,0 +1,54 @@
+"""Endpoints beside plain TCP: TLS as Twisted does it, PROXY protocol, unix sockets."""
+
+import json
+import socket
+import subprocess
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    words += ["-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    subprocess.run([*words, *names, *files], check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.needs("curl", "openssl")
+def test_curl_over_tls(serve, certificate):
+    """A client that offers h2 and http/1.1 (ALPN) gets HTTP/1.1, content both ways, and an https environ."""
+    port = f"ssl:0:privateKey={certificate}/key.pem:certKey={certificate}/cert.pem:interface=127.0.0.1"
+    server = serve("wellbehaved:application", "--port", port, wait=False)
+    found = server.wait_for(r"listening on https://127\.0\.0\.1:(\d+)")
+    url = f"https://localhost:{found[1]}"
+    curl = ["curl", "-sS", "--max-time", "20", "--cacert", str(certificate / "cert.pem")]
+    done = subprocess.run(
+        [*curl, "-w", "%{http_version} %{http_code}", f"{url}/environ"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("1.1 200")
+    assert json.loads(done.stdout[: done.stdout.rindex("}") + 1])["wsgi.url_scheme"] == "https"
+    sent = "x" * 3_000_000
+    done = subprocess.run(
+        [*curl, "--data-binary", "@-", f"{url}/echo"], input=sent, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == sent, done.stderr
+
+
+def test_proxy_protocol_tells_the_peer(serve):
+    """Behind `haproxy:` REMOTE_ADDR is the client's address, not the proxy's."""
+    server = serve("wellbehaved:application", "--port", "haproxy:tcp:0:interface=127.0.0.1")
+    found = server.wait_for(r"listening on http://127\.0\.0\.1:(\d+)")
+    with socket.create_connection(("127.0.0.1", int(found[1]))) as client:
+        client.settimeout(10)
+        client.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 5678 80\r\n")
+        client.sendall(b"GET /environ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        reply = b""
+        while block := client.recv(65536):
+            reply += block
+    environ = json.loads(reply.partition(b"\r\n\r\n")[2])
+    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("192.0.2.7", "5678")

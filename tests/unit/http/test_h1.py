@@ -1,12 +1,12 @@
 """One connection, stepped: whatever comes in whatever pieces, each request gets its reply, and nothing stays behind."""
 
-from __future__ from contextlib import contextmanager
-import annotations
+from __future__ import annotations
 
 import itertools
 import resource
 import tempfile
 import time
+from contextlib import contextmanager
 from math import inf
 
 import pytest

@@ -49,7 +49,7 @@ def sentence(**fields: Any) -> str:
         ({"send_timeout": 0}, "send_timeout: '0' is less than 0.1; write send_timeout=0.1"),
         ({"body_buffer": "2T"}, "body_buffer: '2T' is not a size; write body_buffer=\"512K\""),
         ({"body_buffer": "2G"}, "body_buffer: '2G' is more than 1G; write body_buffer=\"1G\""),
-        ({"output_buffer": 0}, "output_buffer: '0' is less than 1; write output_buffer=1"),
+        ({"output_buffer": 0}, "output_buffer: '0' is less than 4K; write output_buffer=\"4K\""),
         ({"transport": "udp"}, "transport: 'udp' is none of auto, nested, twisted; write transport=\"auto\""),
         ({"chdir": ""}, "chdir: '' is not a file name; write chdir=\"/srv/mysite\""),
         (

@@ -111,7 +111,8 @@ def test_event_of_no_interest(house):
 
 
 def test_environ_template(house):
-    """What is the connection's is the same for all of its requests."""
+    """What is the connection's is the same for all of its requests, and known with the first."""
+    house.receive(GET)
     assert house.connection.template == {
         "template": "site's",
         "REMOTE_ADDR": "192.0.2.1",

@@ -34,12 +34,14 @@ from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.interfaces import IExchange, IResponder
-from wsgicontainer.process.leaving import leave_within
+from wsgicontainer.process.descriptors import raise_descriptor_limit
+from wsgicontainer.process.leaving import LAST_WORD, leave_within
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import Listener, OrderedService, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.static.mount import StaticMount
+from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.threads import ApplicationThreads
 from wsgicontainer.threads.pool import LINGER
@@ -56,8 +58,6 @@ QUEUE_SWEEP = 1.0
 """Seconds between looks for requests that have waited too long for a thread."""
 ENDING = 20
 """Lingers of a leader that the end of the threads is waited for: those that are free need one."""
-LAST_WORD = 0.75
-"""Seconds that the interpreter has to end by itself once everything has stopped."""
 
 
 def makeService(settings: Settings, reactor: Any) -> MultiService:
@@ -66,6 +66,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     Imports the application and opens nothing. Raises ConfigurationError, LoadError (the application did not import).
     """
     _enter(settings)
+    raise_descriptor_limit(settings.max_connections)
     container = OrderedService()
     nest = _nest(settings)
     threads = ApplicationThreads(
@@ -92,6 +93,7 @@ def check(settings: Settings) -> None:
     from twisted.internet.testing import MemoryReactorClock
 
     _enter(settings)
+    compile_format(settings.access_log_format)
     _routes(settings)
     _timers(settings)
     for port in settings.ports:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from twisted.application.service import MultiService
 
 from wsgicontainer.errors import ConfigurationError, LoadError
 from wsgicontainer.options import Options, ReadFile, sourced_from
+from wsgicontainer.process.leaving import LAST_WORD, leave_within
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.pages import summary_page, toml_page
 
@@ -65,6 +67,7 @@ def _make_service(
 def _say_and_stop(page: str) -> None:
     sys.stdout.write(page)
     sys.stdout.flush()
+    _end_with(0)
     raise SystemExit(0)
 
 
@@ -80,7 +83,14 @@ def _telling() -> Iterator[None]:
     except ConfigurationError as error:
         details = error.details.rstrip() + "\n" if isinstance(error, LoadError) and error.details else ""
         sys.stderr.write(f"{details}wsgicontainer: {error}\n")
+        _end_with(error.exit_status)
         raise _Refusal(error.exit_status) from None
+
+
+def _end_with(status: int) -> None:
+    """See to it that the process ends, though the application may have left a thread that the interpreter waits for."""
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        leave_within(LAST_WORD, status)
 
 
 class _ToldService(MultiService):

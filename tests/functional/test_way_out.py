@@ -381,6 +381,20 @@ def test_what_is_wrong_is_one_sentence(folder, taken, arguments, status, named):
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "status"), [(["--port", "tcp:{taken}:interface=127.0.0.1"], 3), (["--check-config"], 0)]
+)
+def test_a_thread_of_the_application_does_not_keep_it(folder, taken, words, status):
+    """Also when nothing has started, the process ends with the right status."""
+    (folder / "threaded.py").write_text(
+        "import threading, time\n"
+        "from wsgiref.simple_server import demo_app as application\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+    )
+    done = fail([sys.executable, "-m", "wsgicontainer"], ["threaded:application", *words], folder, taken)
+    assert done.returncode == status, done.stderr
+
+
 @pytest.mark.parametrize("command", ["twist", "twistd"])
 @pytest.mark.parametrize("case", ["wrong module", "taken port", "unknown option"])
 def test_twisteds_own_commands_say_it_too(folder, taken, command, case):

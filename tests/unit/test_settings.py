@@ -47,7 +47,7 @@ def sentence(**fields: Any) -> str:
         ({"keep_alive": float("nan")}, "keep_alive: 'nan' is not a number of seconds; write keep_alive=75"),
         ({"keep_alive": "1e999"}, "keep_alive: '1e999' is more than 86400; write keep_alive=86400"),
         ({"send_timeout": 0}, "send_timeout: '0' is less than 0.1; write send_timeout=0.1"),
-        ({"body_buffer": "2T"}, "body_buffer: '2T' is not a size; write body_buffer=\"512K\""),
+        ({"body_buffer": "2T"}, "body_buffer: '2T' is not a size; write body_buffer=\"64K\""),
         ({"body_buffer": "2G"}, "body_buffer: '2G' is more than 1G; write body_buffer=\"1G\""),
         ({"output_buffer": 0}, "output_buffer: '0' is less than 4K; write output_buffer=\"4K\""),
         ({"transport": "udp"}, "transport: 'udp' is none of auto, nested, twisted; write transport=\"auto\""),

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.interfaces import IOpenConnection, IRoll
+
+_log = Logger()
 
 
 @implementer(IRoll)
@@ -70,4 +73,7 @@ class Roll:
         """End every wait whose deadline has passed. Runs in: reactor thread."""
         for connection in self:
             if connection.deadline < now:
-                connection.expire(now)
+                try:
+                    connection.expire(now)
+                except Exception:  # noqa: BLE001 (one connection's trouble must not stop everybody's clocks)
+                    _log.failure("A connection could not be ended")

@@ -245,10 +245,11 @@ class TransportWire:
         if not self._ended:
             self._ended = True
             self._reactor.callFromThread(self._end, reset)
-        if self._lost:
+        lost = self._lost
+        if lost:
             self._drop_outbox()
             self._ring = _nobody  # connection and wire would hold each other for ever
-        return self._lost
+        return lost
 
     def _end(self, reset: bool) -> None:
         if self._lost:

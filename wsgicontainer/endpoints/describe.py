@@ -25,11 +25,17 @@ def endpoint_for(reactor: Any, description: str, backlog: int) -> IStreamServerE
     kind, _, rest = description.partition(":")
     if kind == "fd":
         return _adopted(reactor, description, rest)
+    full = description
     if kind in _WITH_BACKLOG and ":backlog=" not in description:
-        description += f":backlog={backlog}"
+        full += f":backlog={backlog}"
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
-    except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, full)
+    except OSError as error:
+        raise BootError(
+            f"--port {description}: {error.filename or 'a file'} can't be read ({error.strerror}); "
+            "name a file that exists and that this user may read"
+        ) from None
+    except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ConfigurationError(
             f"--port {description!r} is not an endpoint ({error}); write it as tcp:8000 or "
             f"unix:{quoteStringArgument('/run/site.sock')}"

@@ -21,6 +21,8 @@ from wsgicontainer.interfaces import IAccessLog, IExchange, IJob
 from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 
 _log = Logger()
+_SMALL = 2048
+"""Octets of content with which no reply reaches the least --output-buffer: nothing to wait for."""
 _WITHOUT_CONTENT = frozenset({204, 205, 304})
 """RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5."""
 """How `responses` writes an application's own Date: then the server adds none."""
@@ -82,10 +84,7 @@ class Exchange:
                 id=self.request_id,
             )
             self.fail("the responder failed")
-        if type(self.content) is not BytesIO:
-            self.content.close()
-        if self._site.access_log is not None:
-            self._record(self._site.access_log)
+        self._end()
         self._connection.completed(self)
 
     def overdue(self, now: float) -> bool:
@@ -94,13 +93,22 @@ class Exchange:
 
     def refuse(self) -> None:
         """Answer 503 without an application thread: the queue is full. Runs in: the connection's owner."""
+        self.keep = False  # one refusal for a connection: a client that pipelines must not keep its reader busy
         try:
             self.error("503 Service Unavailable", [("Retry-After", "1")])
         except PeerGone:
             self._abandon()
-        self.content.close()
-        if self._site.access_log is not None:
-            self._record(self._site.access_log)
+        self._end()
+
+    def _end(self) -> None:
+        """Drop the content and tell the access log; whatever goes wrong there, the connection goes on."""
+        try:
+            if type(self.content) is not BytesIO:
+                self.content.close()
+            if self._site.access_log is not None:
+                self._record(self._site.access_log)
+        except Exception:  # noqa: BLE001
+            _log.failure("A request did not end well [request {id}]", id=self.request_id)
 
     # The reply
 
@@ -126,7 +134,8 @@ class Exchange:
             text = f"{head.block}Content-Length: {length}\r\n\r\n"
             self._wire.send(text.encode("latin-1") + content)
             self._head, self._sent, self.started = head, length, True
-            self._wire.wait_for_room()
+            if length > _SMALL:
+                self._wire.wait_for_room()
             self._finished = True
             return
         known = head.length
@@ -141,6 +150,8 @@ class Exchange:
         self._start(head, head.length)
 
     def _start(self, head: ResponseHead, length: int | None) -> None:
+        if self._finished:
+            raise ApplicationError("a second response to one request")
         self._head = head
         self._chunked = self._silent = False
         self._text = (head.block + self._framing(head, length) + "\r\n").encode("latin-1")
@@ -149,6 +160,8 @@ class Exchange:
         """Send content; wait while more than the output budget is unsent. Raises PeerGone, ApplicationError."""
         if type(data) is not bytes:
             data = _octets(data)
+        if self._finished:
+            raise ApplicationError("write() after the end of the response")
         if not data:
             return
         if self._silent:
@@ -208,7 +221,7 @@ class Exchange:
         return bool(self._wire.gone())
 
     def _abandon(self) -> None:
-        self.keep, self.broken = False, True
+        self.keep, self.broken, self.reset = False, True, self._until_close
 
     def _without_content(self, head: ResponseHead) -> bool:
         return head.code in _WITHOUT_CONTENT or self.request.method == "HEAD"

@@ -49,7 +49,7 @@ class Chunked:
         self._buffer = b""
         self._limit = limit
         self._at = self._left = self._total = self._trailer = 0
-        self._step = self._size
+        self._step = Chunked._size
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Return content and, when it is complete, what follows; None as long as more has to come."""
@@ -57,7 +57,7 @@ class Chunked:
         content: list[bytes] = []
         go_on: bool | None = True
         while go_on:
-            go_on = self._step(content)
+            go_on = self._step(self, content)
         return b"".join(content), None if go_on is None else self._buffer[self._at :]
 
     # Each step reads on and tells: True go on, False complete, None more has to come.
@@ -73,7 +73,7 @@ class Chunked:
         self._total += self._left
         if self._limit and self._total > self._limit:
             raise PeerError("413 Content Too Large", f"content exceeds {self._limit} octets")
-        self._step = self._data if self._left else self._trailers
+        self._step = Chunked._data if self._left else Chunked._trailers
         return True
 
     def _data(self, content: list[bytes]) -> bool | None:
@@ -83,7 +83,7 @@ class Chunked:
         self._left -= len(part)
         if self._left:
             return None
-        self._step = self._end_of_data
+        self._step = Chunked._end_of_data
         return True
 
     def _end_of_data(self, content: list[bytes]) -> bool | None:
@@ -93,7 +93,7 @@ class Chunked:
         if len(end) < 2:
             return None
         self._at += 2
-        self._step = self._size
+        self._step = Chunked._size
         return True
 
     def _trailers(self, content: list[bytes]) -> bool | None:

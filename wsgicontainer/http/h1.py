@@ -39,6 +39,8 @@ _BARE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _TURN = 16
 """Receives in one turn, so that one fast sender lets the others have theirs: 1 MiB."""
+_TURN_SECONDS = 0.002
+"""The same in seconds: content in tiny chunks costs more than its octets."""
 _DISCARD_SECONDS = 2.0
 """How long a refused peer may go on sending, so that it reads the refusal and no reset (RFC 9112 section 9.6)."""
 _PARTING_SECONDS = 0.5
@@ -67,6 +69,7 @@ class Connection:
         "_reader",
         "_spool",
         "_mark",
+        "_forgiven",
     )
 
     def __init__(self, site: Site, wire: IWire) -> None:
@@ -77,8 +80,9 @@ class Connection:
         self._own = site.new_ownership()
         self._buffer = b""
         self._step: Callable[[Connection], int] = Connection._read_head
-        self._keep, self._peer_closes, self._mark = True, False, -1
-        self._head = b""
+        self._keep, self._peer_closes, self._forgiven = True, False, False
+        self._mark: int | None = None
+        self._head: bytes | None = None
         self._request: Request | None = None
         self._block: FieldBlock | None = None
         self.route = site.routes.find("")
@@ -106,7 +110,7 @@ class Connection:
         if exchange.broken:
             self._close(reset=exchange.reset)
             return
-        self._keep, self._mark, self._step = exchange.keep, -1, Connection._flush
+        self._keep, self._mark, self._step = exchange.keep, None, Connection._flush
         try:
             usual = self._keep and not self._buffer and self.wire.drained and self.wire.flush()
         except PeerGone:
@@ -177,10 +181,11 @@ class Connection:
         buffer = self._buffer
         while True:
             if buffer:
-                if buffer.startswith(b"\r\n"):  # one empty line before a request is forgiven (RFC 9112 section 2.2)
-                    buffer = buffer[2:]
+                if not self._forgiven and buffer.startswith(b"\r\n"):
+                    # One empty line before a request is forgiven (RFC 9112 section 2.2), no more: they renew clocks.
+                    buffer, self._forgiven = buffer[2:], True
                 end = buffer.find(b"\r\n\r\n")
-                if end >= 0:
+                if 0 <= end <= self._site.limits.head:
                     return self._head_received(buffer, end)
                 if len(buffer) > self._site.limits.head:
                     return self._head_awaited(buffer)
@@ -225,7 +230,7 @@ class Connection:
                 return self._refuse(error)
         request, block = self._request, self._block
         assert request is not None and block is not None
-        self._buffer = buffer[end + 4 :]
+        self._buffer, self._forgiven = buffer[end + 4 :], False
         persistent = block.persistent and self._site.clocks.keep_alive > 0
         self._peer_closes = not persistent
         exchange = Exchange(self._site, self, request, persistent)
@@ -236,7 +241,7 @@ class Connection:
 
     def _read(self, head: bytes) -> None:
         """Check a head, limits and all, and find who answers. Raises PeerError."""
-        self._head = b""
+        self._head = None
         request, block = self._site.parser.parse(head, self._block)
         most = self._site.limits.most
         if most and block.length > most:
@@ -263,6 +268,7 @@ class Connection:
     def _read_content(self) -> int:
         exchange = self._exchange
         assert exchange is not None
+        began = monotonic()
         try:
             for _ in range(_TURN):
                 data: bytes | None = self._buffer
@@ -278,6 +284,8 @@ class Connection:
                 if self._content_received(data):
                     self._exchange = None
                     return self._submit(exchange)
+                if monotonic() - began > _TURN_SECONDS:
+                    break
         except PeerError as error:
             return self._refuse(error, exchange.request)
         self.wire.look_again()
@@ -310,7 +318,7 @@ class Connection:
 
     def _too_many(self, exchange: Exchange) -> int:
         exchange.refuse()
-        self._keep, self._mark, self._step = exchange.keep, -1, Connection._flush
+        self._keep, self._mark, self._step = exchange.keep, None, Connection._flush
         return AGAIN
 
     def _flush(self) -> int:
@@ -366,7 +374,7 @@ class Connection:
         reply, sent = refusal(self._site, error, self._buffer)
         record(self._site, self.wire, int(error.status[:3]), request, self._buffer, sent)
         self._drop_content()
-        self._keep, self._peer_closes, self._mark, self._step = False, False, -1, Connection._flush
+        self._keep, self._peer_closes, self._mark, self._step = False, False, None, Connection._flush
         self.wire.send(reply)
         return AGAIN
 

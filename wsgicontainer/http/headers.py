@@ -22,6 +22,7 @@ DROPPED = frozenset(
         "HTTP_PROXY",
         "HTTP_KEEP_ALIVE",
         "HTTP_PROXY_CONNECTION",
+        "HTTP_PROXY_AUTHORIZATION",
         "HTTP_TE",
         "HTTP_TRAILER",
         "HTTP_UPGRADE",

@@ -80,7 +80,7 @@ class ResponseHeads:
                 server = ""
             elif kind == _DATE:
                 date = ""
-            lasting = lasting and kind != _FICKLE
+            lasting = lasting and pair in self._lines
         head = ResponseHead(code, status, list(fields), text + server + date, length, close)
         if lasting and len(heads) < _MEMO_ENTRIES:
             heads[key] = head

@@ -285,9 +285,9 @@ class Settings:
         kinds.size(0, 2**30),
         _LIMITS,
         "memory for a request's content, before a temporary file",
-        "Forms fit in it; the worst case is this times the requests that wait or run.",
-        "512K",
-        default=2**19,
+        "Forms fit in it; the worst case is this times --max-connections, all of them uploads that stand still.",
+        "64K",
+        default=2**16,
         unit="octets",
     ).field()
     output_buffer: int = Option(

@@ -186,3 +186,18 @@ def test_connections_may_leave_while_they_are_swept():
     roll.sweep(1.0)
     assert len(roll) == 0
     assert all(each.expired == [1.0] for each in all_of_them)
+
+
+def test_one_that_fails_does_not_stop_the_clocks():
+    """A mistake at one connection must not keep all the others alive."""
+    roll = Roll(10)
+
+    class Failing(Open):
+        def expire(self, now: float) -> None:
+            raise ZeroDivisionError
+
+    other = Open(0.0)
+    for each in (Failing(0.0), other):
+        roll.enter(each)
+    roll.sweep(1.0)
+    assert other.expired == [1.0]

@@ -605,3 +605,34 @@ def test_a_broken_reply_closes_and_tells_nobody_else(house):
     house.responder.answer = answer
     house.receive(GET)
     assert (house.wire.closed, house.wire.reset, house.log.entries[0].code) == (True, False, 499)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"",
+        GET,
+        GET[:-2] + b"Cookie: " + b"c" * 900 + b"\r\n" + b"X: " + b"x" * 900 + b"\r\nY: " + b"y" * 900 + b"\r\n\r\n",
+    ],
+)
+def test_an_empty_head_asks_for_nothing(before, house):
+    """Empty lines after a request are no request again, however long its head was."""
+    if before:
+        house.receive(before).said()
+    seen = len(house.responder.seen)
+    house.receive(b"\r\n\r\n\r\n")
+    assert status_of(house.said()) == 400
+    assert len(house.responder.seen) == seen
+
+
+def test_empty_lines_do_not_renew_the_clock(house):
+    """One is forgiven, and no more: a client that sends only those is refused."""
+    house.receive(b"\r", b"\n", b"\r", b"\n", b"x")
+    assert status_of(house.said()) == 400
+
+
+def test_a_head_in_one_piece_is_bounded_too(house):
+    """--limit-request-head does not depend on how the network cuts a head."""
+    lines = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 900) for number in range(90))
+    house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n" + lines + b"\r\n")
+    assert status_of(house.said()) == 431

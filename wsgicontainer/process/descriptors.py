@@ -1,0 +1,38 @@
+"""The process's bound on open descriptors, which a server that faces the internet must not meet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from twisted.logger import Logger
+
+with suppress(ImportError):  # not on Windows
+    import resource
+
+_log = Logger()
+RESERVE = 256
+"""Descriptors for all but connections: files being sent, spools, logs, the application's own."""
+
+
+def raise_descriptor_limit(connections: int) -> None:
+    """Raise the soft limit as far as `connections` need it and the hard limit allows; warn if that is not enough."""
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    except NameError:
+        return
+    wanted = connections + RESERVE
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if allowed > soft:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warn(
+            "--max-connections {connections} needs {wanted} descriptors, and the system allows {allowed}: raise its "
+            "limit (ulimit -Hn, LimitNOFILE=), or write --max-connections {possible}",
+            connections=connections,
+            wanted=wanted,
+            allowed=allowed,
+            possible=max(1, allowed - RESERVE),
+        )

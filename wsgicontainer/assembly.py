@@ -63,7 +63,8 @@ ENDING = 20
 def makeService(settings: Settings, reactor: Any) -> MultiService:
     """Return the server, ready to start: a MultiService with named children.
 
-    Imports the application and opens nothing. Raises ConfigurationError, LoadError (the application did not import).
+    Imports the application, but listens nowhere and starts no thread. Raises ConfigurationError, and its kind LoadError
+    if the application does not import.
     """
     _enter(settings)
     raise_descriptor_limit(settings.max_connections)

@@ -25,7 +25,6 @@ _SMALL = 2048
 """Octets of content with which no reply reaches the least --output-buffer: nothing to wait for."""
 _WITHOUT_CONTENT = frozenset({204, 205, 304})
 """RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5."""
-"""How `responses` writes an application's own Date: then the server adds none."""
 
 
 @implementer(IExchange, IJob)

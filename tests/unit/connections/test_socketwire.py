@@ -201,6 +201,23 @@ def test_looking_again_rings_once_more(connect):
 # --- Sending ---
 
 
+def test_a_fast_reader_lets_others_have_their_turn(connect):
+    """A kernel that takes everything must not keep the thread that reads for all: the rest goes after a new ring."""
+    ends = connect()
+
+    def refuse(_piece: bytes) -> int:
+        raise BlockingIOError
+
+    ends.wire._send = refuse
+    for _ in range(40):
+        ends.wire.send(b"x")
+    ends.wire._send = len
+    assert not ends.wire.flush()
+    assert ends.take()
+    assert not ends.wire.flush()
+    assert ends.wire.flush()
+
+
 def test_what_the_kernel_does_not_take_is_kept_in_order(connect):
     """Many sends without a reader, then one: every octet, in its place."""
     ends = connect()

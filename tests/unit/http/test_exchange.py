@@ -379,6 +379,18 @@ def test_sending_content_waits_for_room(house):
     assert house.wire.closed
 
 
+@pytest.mark.parametrize(("request_", "reset"), [(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", False), (OLD, True)])
+def test_a_reply_given_up_is_visibly_broken(request_, reset, house):
+    """A peer that takes nothing is cut; where closing is the framing, with a reset."""
+
+    def wait() -> None:
+        raise PeerGone("took nothing")
+
+    house.wire.wait_for_room = wait
+    answer(house, in_pieces(b"a", b"b"), request_)
+    assert (house.wire.closed, house.wire.reset) == (True, reset)
+
+
 def test_no_second_response(house):
     """An application's thread that kept `write` can put nothing on a connection that is somebody else's by now."""
     house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", work=False)

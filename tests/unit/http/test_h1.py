@@ -632,3 +632,13 @@ def test_a_head_in_one_piece_is_bounded_too(house):
     lines = b"".join(b"X-%d: %b\r\n" % (number, b"x" * 900) for number in range(90))
     house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n" + lines + b"\r\n")
     assert status_of(house.said()) == 431
+
+
+def test_costly_content_lets_others_have_their_turn(house, monkeypatch):
+    """Tiny chunks cost more than their octets: after some milliseconds the rest waits for another ring."""
+    monkeypatch.setattr(h1, "_TURN_SECONDS", -1.0)
+    house.receive(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+    house.wire.inbox.extend([b"1\r\na\r\n"] * 5)
+    house.wire.look = False
+    house.connection.ready()
+    assert (house.wire.look, len(house.wire.inbox)) == (True, 4)

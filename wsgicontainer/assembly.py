@@ -136,6 +136,8 @@ def _web(
     """Return the service that listens, and looks after the roll of connections."""
     roll = Roll(settings.max_connections)
     site = _site(settings, threads, roll, log)
+    if nest is not None:
+        site.moment = nest.moment
     factory = Taking(
         lambda wire: Connection(site, wire),
         nest,

@@ -20,7 +20,10 @@ class IJob(Interface):
         """Do it, or, once overdue, only say so to whoever waits. Never raises. Runs in: application thread."""
 
     def overdue(now: float) -> bool:
-        """Tell whether it has waited too long at `now`, on the monotonic clock. Runs in: reactor thread."""
+        """Tell whether it has waited too long at `now`, on the monotonic clock; `run` goes by the last answer.
+
+        Runs in: reactor thread, or the connection's owner.
+        """
 
 
 class IApplicationThreads(Interface):
@@ -33,6 +36,7 @@ class IApplicationThreads(Interface):
 class IWire(Interface):
     """The bytes of one connection. Runs in: whoever owns the connection, unless said otherwise."""
 
+    usual: int = Attribute("The event that says no more than: something has come.")
     drained: bool = Attribute("True if there is nothing to receive before the next event; its owner may clear it.")
     secure: bool = Attribute("True on TLS.")
     peer: tuple[str, str] = Attribute("The peer's address and port; ('', '') for unix sockets.")
@@ -51,8 +55,8 @@ class IWire(Interface):
     def look_again() -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
 
-    def send(data: bytes) -> None:
-        """Send; keep what can't go yet. Raises PeerGone."""
+    def send(data: bytes) -> bool:
+        """Send; keep what can't go yet. True if the kernel has taken all there is. Raises PeerGone."""
 
     def send_file(descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a regular file after what is kept; takes over the descriptor. Raises PeerGone."""

@@ -7,6 +7,7 @@ Text is latin-1 `str` with one character per octet, as PEP 3333 wants it ("bytes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from attrs import define, frozen
 
@@ -30,6 +31,16 @@ class Request:
     """`"HTTP/1.1"`, `"HTTP/1.0"` or `"HTTP/2"`."""
     fields: dict[str, str]
     """Field lines under their CGI names: `HTTP_HOST`, `CONTENT_TYPE`, `CONTENT_LENGTH`."""
+    environ: dict[str, Any] | None = None
+    """What `wsgi.environ` keeps for a head that comes again; nobody else's business."""
+
+
+@define
+class Moment:
+    """The time of a batch of events: one look at the clock for all of them."""
+
+    now: float = 0.0
+    """Seconds on the monotonic clock; set by whoever begins to look at connections."""
 
 
 @frozen
@@ -48,6 +59,8 @@ class ResponseHead:
     """The application's Content-Length in octets; None if it gave none."""
     close: bool
     """True if the application asked for `Connection: close`."""
+    whole: bytes | None = None
+    """As octets, with Content-Length and the empty line if the length is known; None if the framing may be another."""
 
 
 @define(slots=True)

@@ -15,8 +15,11 @@ import os
 import select
 import threading
 from collections.abc import Callable
+from time import monotonic
 
 from twisted.logger import Logger
+
+from wsgicontainer.messages import Moment
 
 _log = Logger()
 POSSIBLE = hasattr(select, "epoll") and hasattr(os, "eventfd")
@@ -31,7 +34,8 @@ class Nest:
     """The set of plain connections. Only the holder of the lead polls it."""
 
     def __init__(self) -> None:
-        """Open the two epoll sets and the descriptor that nudges a waiting leader."""
+        """Open the two epoll sets and the descriptor that nudges a waiting leader; `moment` tells each batch's time."""
+        self.moment = Moment()
         self._ready: dict[int, Callable[[int], None]] = {}
         self._inner = select.epoll()
         self._outer = select.epoll()
@@ -57,6 +61,7 @@ class Nest:
     def take(self, timeout: float) -> int:
         """Hand out whatever is ready, waiting up to `timeout` seconds; return how many. Runs in: the lead's holder."""
         events = self._inner.poll(timeout, BATCH)
+        self.moment.now = monotonic()
         find = self._ready.get
         for descriptor, event in events:
             ready = find(descriptor)

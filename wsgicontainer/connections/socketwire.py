@@ -28,7 +28,7 @@ RECEIVE = 65536
 _SENDFILE = 1 << 20
 _TURN = 16
 """Pieces sent in one go before others have their turn: 16 MiB of a file at most."""
-_IN = select.EPOLLIN if POSSIBLE else 0
+_IN, _OUT = (select.EPOLLIN, select.EPOLLOUT) if POSSIBLE else (0, 0)
 _HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR if POSSIBLE else 0
 _RESET = struct.pack("ii", 1, 0)
 
@@ -73,6 +73,9 @@ class SocketWire:
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    usual = _IN | _OUT
+    """The kernel reports room with what has come, as long as there is any."""
+
     # Reading
 
     def noticed(self, event: int) -> bool:
@@ -112,8 +115,8 @@ class SocketWire:
 
     # Writing
 
-    def send(self, data: bytes) -> None:
-        """Send; keep what the kernel does not take. Raises PeerGone."""
+    def send(self, data: bytes) -> bool:
+        """Send; keep what the kernel does not take. True if it has taken all there is. Raises PeerGone."""
         if not self._unsent:
             try:
                 sent = self._send(data)
@@ -122,10 +125,11 @@ class SocketWire:
             except OSError as error:
                 raise PeerGone(str(error)) from None
             if sent == len(data):
-                return
+                return True
             self._keep(memoryview(data)[sent:])
         else:
             self._keep(memoryview(data))
+        return False
 
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a file after what is kept; takes over the descriptor. Raises PeerGone."""

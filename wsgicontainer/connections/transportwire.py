@@ -116,20 +116,23 @@ class TransportWire:
         """Have the connection rung once more soon, so that others get their turn first."""
         self._reactor.callFromThread(self._ring)
 
+    usual = 0
+
     def noticed(self, event: int) -> bool:
         """Never asked: a transport is not in the set."""
         return True
 
     # Writing
 
-    def send(self, data: bytes) -> None:
-        """Hand over to the reactor thread. Raises PeerGone."""
+    def send(self, data: bytes) -> bool:
+        """Hand over to the reactor thread. False: only `flush` tells what was taken. Raises PeerGone."""
         if self._lost:
             raise PeerGone("the connection is lost")
         with self._changed:
             self._outbox.append(data)
             self._waiting_out += len(data)
         self._call_reactor()
+        return False
 
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a file after what is kept; takes over the descriptor."""

@@ -4,9 +4,13 @@ Strategy: whoever owns the connection takes the step of its state, again and aga
 next event (then it lets go, and looks anew if word was left meanwhile) or until somebody else has the connection.
 Runs in: the holder of the lead, the reactor thread or an application thread, but never in two at once.
 
-    _read_head ──▶ (an application thread) ──▶ _flush ──▶ _read_head
-        │  └──▶ _read_content ───▲               │ └────▶ _discard ──▶ closed
-        └── refused: 4xx ────────────────────────┘
+    _hear ──▶ _read_head ──▶ (an application thread) ──▶ _flush ──▶ _hear
+                │  └──▶ _read_content ───▲               │ └────▶ _discard ──▶ closed
+                └── refused: 4xx ────────────────────────┘
+
+The usual way has short cuts, each marked: a head that comes again is known by one comparison (`_hear`), and a reply
+that the kernel took at once needs no `_flush` (`completed`). While a request runs nothing here changes: the step stays
+`_hear`, and the ownership says that it is not idle.
 """
 
 from __future__ import annotations
@@ -35,6 +39,13 @@ _log = Logger()
 AGAIN, WAIT, GIVEN = range(3)
 """What a step leaves: take the next one; nothing before the next event; somebody else has the connection."""
 
+_NEVER = b"\0"
+"""What no request begins with."""
+_NO_REQUEST = Request("", "", "", "", "", {})
+_SOON = 0.0
+"""The deadline of a connection that idles since the last sweep: the next one begins its keep-alive clock.
+
+So the clock is looked at once a sweep and not once a request."""
 _BARE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 _TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _TURN = 16
@@ -55,7 +66,7 @@ class Connection:
         "wire",
         "template",
         "deadline",
-        "_site",
+        "site",
         "_own",
         "_buffer",
         "route",
@@ -70,20 +81,21 @@ class Connection:
         "_spool",
         "_mark",
         "_forgiven",
+        "_alone",
     )
 
     def __init__(self, site: Site, wire: IWire) -> None:
         """Start waiting for a head. Runs in: reactor thread."""
-        self.wire, self._site = wire, site
+        self.wire, self.site = wire, site
         self.template: dict[str, object] = {}
         self.deadline = monotonic() + site.clocks.header
         self._own = site.new_ownership()
         self._buffer = b""
-        self._step: Callable[[Connection], int] = Connection._read_head
+        self._step: Callable[[Connection], int] = Connection._hear
         self._keep, self._peer_closes, self._forgiven = True, False, False
         self._mark: int | None = None
-        self._head: bytes | None = None
-        self._request: Request | None = None
+        self._head, self._alone = _NEVER, False
+        self._request = _NO_REQUEST
         self._block: FieldBlock | None = None
         self.route = site.routes.find("")
         self._exchange: Exchange | None = None
@@ -95,50 +107,51 @@ class Connection:
 
     def noticed(self, event: int) -> None:
         """Take an event of the set. Runs in: the holder of the lead."""
-        if self.wire.noticed(event) and self._own.claim():
-            self.wire.drained = False
+        wire = self.wire
+        if (event == wire.usual or wire.noticed(event)) and self._own.claim():
+            wire.drained = False
             self._go_on()
 
     def ready(self) -> None:
         """Look at a transport that has received, sent or ended. Runs in: reactor thread."""
+        self.site.moment.now = monotonic()
         if self._own.claim():
             self.wire.drained = False
             self._go_on()
 
     def completed(self, exchange: Exchange) -> None:
         """Take the connection back after a reply. Runs in: the application thread, as owner."""
-        if exchange.broken:
+        if exchange.settled and self.wire.drained and not self._buffer:
+            # Without the steps that would find the same: 0.5 µs of every request.
+            self.deadline = _SOON
+            if not self._own.release():
+                return
+            self.wire.drained = False
+        elif exchange.broken:
             self._close(reset=exchange.reset)
             return
-        self._keep, self._mark, self._step = exchange.keep, None, Connection._flush
-        try:
-            usual = self._keep and not self._buffer and self.wire.drained and self.wire.flush()
-        except PeerGone:
-            usual = False  # the step meets it again, and closes
-        if usual:
-            # Without the steps that would find the same: 0.5 µs of every request.
-            self.deadline = monotonic() + self._site.clocks.keep_alive
-            self._step = Connection._read_head
-            if self._own.release():
-                self.wire.drained = False
-                self._go_on()
         else:
-            self._go_on()
+            self._keep, self._mark, self._step = exchange.keep, None, Connection._flush
+        self.site.moment.now = monotonic()
+        self._go_on()
 
     def expire(self, now: float) -> None:
         """End a wait that took too long, unless somebody has the connection. Runs in: reactor thread."""
         if not self._own.seize():
             return
-        if self.deadline >= now:
+        if self.deadline == _SOON:
+            self.deadline = now + self.site.clocks.keep_alive
+            self._let_go()
+        elif self.deadline >= now:
             self._let_go()
         elif self._step in (Connection._flush, Connection._await_end) and self.wire.progress != self._mark:
             self._mark = self.wire.progress
-            self.deadline = now + self._site.clocks.send
+            self.deadline = now + self.site.clocks.send
             self._let_go()
         elif self._step is Connection._await_end:
             self.wire.cut()
             self._let_go()
-        elif self._spool is not None or (self._step is Connection._read_head and self._buffer):
+        elif self._spool is not None or (self._buffer and self._step is Connection._read_head):
             self._step = Connection._time_out
             self._go_on()
         else:
@@ -146,10 +159,13 @@ class Connection:
 
     def leave(self) -> None:
         """Close if idle, after a last look: the server is on its way out. Runs in: reactor thread."""
-        if self._step is Connection._read_head and not self._buffer and self._own.seize():
-            if self._step is Connection._read_head and not self._buffer:
+        if self._idles() and self._own.seize():
+            if self._idles():
                 self._step = Connection._last_look
             self._go_on()
+
+    def _idles(self) -> bool:
+        return not self._buffer and self._step in (Connection._hear, Connection._read_head)
 
     def cut(self) -> None:
         """End at once, whatever is running. Runs in: any."""
@@ -172,22 +188,38 @@ class Connection:
 
     def _let_go(self) -> None:
         if self._own.release():
+            self.site.moment.now = monotonic()
             self.wire.drained = False
             self._go_on()
 
     # The steps
 
+    def _hear(self) -> int:
+        """Take the first octets of a head, or all of one that comes again: known by one comparison, nothing parsed."""
+        wire = self.wire
+        data = None if wire.drained else wire.receive()
+        if data != self._head or not self._alone:
+            return self._read_on(data) if data else WAIT if data is None else self._close()
+        site = self.site
+        exchange = Exchange()
+        exchange.connection, exchange.request, exchange.request_id = self, self._request, next(site.names)
+        exchange.began = site.moment.now
+        return GIVEN if site.threads.submit(exchange) else self._too_many(exchange)
+
     def _read_head(self) -> int:
-        buffer = self._buffer
+        return self._read_on(self._buffer)
+
+    def _read_on(self, buffer: bytes) -> int:
+        """Go on with a head of which `buffer` has come."""
         while True:
             if buffer:
                 if not self._forgiven and buffer.startswith(b"\r\n"):
                     # One empty line before a request is forgiven (RFC 9112 section 2.2), no more: they renew clocks.
                     buffer, self._forgiven = buffer[2:], True
                 end = buffer.find(b"\r\n\r\n")
-                if 0 <= end <= self._site.limits.head:
+                if 0 <= end <= self.site.limits.head:
                     return self._head_received(buffer, end)
-                if len(buffer) > self._site.limits.head:
+                if len(buffer) > self.site.limits.head:
                     return self._head_awaited(buffer)
             data = None if self.wire.drained else self.wire.receive()
             if data is None:
@@ -199,9 +231,9 @@ class Connection:
     def _head_awaited(self, buffer: bytes) -> int:
         """Keep what has come of a head, unless it is wrong already."""
         if buffer and not self._buffer:
-            self.deadline = monotonic() + self._site.clocks.header
+            self.deadline = monotonic() + self.site.clocks.header
         looked_at = max(0, len(self._buffer) - 3)  # an empty line that was dropped, and a CR whose LF was not there
-        self._buffer = buffer
+        self._buffer, self._step = buffer, Connection._read_head
         wrong = self._wrong_already(buffer, looked_at) if buffer else None
         return WAIT if wrong is None else self._refuse(wrong)
 
@@ -214,41 +246,44 @@ class Connection:
             return None
         if buffer[0] not in _TOKEN or _BARE_END.search(buffer, looked_at):
             return PeerError("400 Bad Request", "malformed request")
-        if len(buffer) <= self._site.limits.head:
+        if len(buffer) <= self.site.limits.head:
             return None
         if b"\r\n" in buffer:
-            return PeerError("431 Request Header Fields Too Large", f"the head exceeds {self._site.limits.head} octets")
+            return PeerError("431 Request Header Fields Too Large", f"the head exceeds {self.site.limits.head} octets")
         return PeerError("414 URI Too Long", "the request line is too long")
 
     def _head_received(self, buffer: bytes, end: int) -> int:
-        head = buffer[:end]
-        if head != self._head:  # a client that asks for the same again is known by one comparison
+        head = buffer[: end + 4]
+        if head != self._head:
             try:
                 self._read(head)
             except PeerError as error:
                 self._buffer = buffer
                 return self._refuse(error)
         request, block = self._request, self._block
-        assert request is not None and block is not None
+        assert block is not None
         self._buffer, self._forgiven = buffer[end + 4 :], False
-        persistent = block.persistent and self._site.clocks.keep_alive > 0
-        self._peer_closes = not persistent
-        exchange = Exchange(self._site, self, request, persistent)
+        self._step = Connection._hear
+        exchange = Exchange()
+        exchange.connection, exchange.request, exchange.request_id = self, request, next(self.site.names)
+        exchange.began = self.site.moment.now
+        exchange.keep = block.persistent and self.site.clocks.keep_alive > 0
+        self._peer_closes = not exchange.keep
         if block.length:
             return self._expect_content(exchange, block.length, block.awaits)
-        self.deadline = inf
-        return GIVEN if self._site.threads.submit(exchange) else self._too_many(exchange)
+        self._alone = exchange.keep
+        return self._submit(exchange)
 
     def _read(self, head: bytes) -> None:
-        """Check a head, limits and all, and find who answers. Raises PeerError."""
-        self._head = None
-        request, block = self._site.parser.parse(head, self._block)
-        most = self._site.limits.most
+        """Check a head with its empty line, limits and all, and find who answers. Raises PeerError."""
+        self._head, self._alone = _NEVER, False
+        request, block = self.site.parser.parse(head[:-4], self._block)
+        most = self.site.limits.most
         if most and block.length > most:
             raise PeerError("413 Content Too Large", f"content exceeds {most} octets")
-        self._request, self._block, self.route = request, block, self._site.routes.find(request.path)
+        self._request, self._block, self.route = request, block, self.site.routes.find(request.path)
         if not self.template:
-            self.template = self._site.template_for(self.wire)
+            self.template = self.site.template_for(self.wire)
         if len(head) <= KEPT:
             self._head = head
 
@@ -257,10 +292,10 @@ class Connection:
             exchange.content = BytesIO(self._buffer[:length])
             self._buffer = self._buffer[length:]
             return self._submit(exchange)
-        self._reader = Chunked(self._site.limits.most) if length == CHUNKED else Sized(length)
-        self._spool, self._exchange = Spool(self._site.limits.in_memory), exchange
+        self._reader = Chunked(self.site.limits.most) if length == CHUNKED else Sized(length)
+        self._spool, self._exchange = Spool(self.site.limits.in_memory), exchange
         self._step = Connection._read_content
-        self.deadline = monotonic() + self._site.clocks.body
+        self.deadline = monotonic() + self.site.clocks.body
         if awaits and not self._buffer:
             self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return AGAIN
@@ -279,7 +314,7 @@ class Connection:
                         self.wire.flush()  # a 100 Continue may still wait for room
                         return WAIT
                     if not data:
-                        record(self._site, self.wire, 499, exchange.request, b"")
+                        record(self.site, self.wire, 499, exchange.request, b"")
                         return self._close()
                 if self._content_received(data):
                     self._exchange = None
@@ -301,20 +336,22 @@ class Connection:
         except OSError as error:
             raise PeerError("507 Insufficient Storage", f"the content can't be kept: {error.strerror}") from None
         now = monotonic()
-        self.deadline = now + self._site.clocks.body
+        self.deadline = now + self.site.clocks.body
         if rest is None or whole is None:
             return False
         self._buffer = rest
         request = self._exchange.request
         fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
-        self._exchange.request = evolve(request, fields=fields)  # the next head may share the one it came from
+        # A new one: the next head may share the one it came from.
+        self._exchange.request = evolve(request, fields=fields, environ=None)
         self._exchange.content, self._exchange.received = whole, now
         self._reader = self._spool = None
+        self._step = Connection._hear
         return True
 
     def _submit(self, exchange: Exchange) -> int:
         self.deadline = inf
-        return GIVEN if self._site.threads.submit(exchange) else self._too_many(exchange)
+        return GIVEN if self.site.threads.submit(exchange) else self._too_many(exchange)
 
     def _too_many(self, exchange: Exchange) -> int:
         exchange.refuse()
@@ -326,16 +363,16 @@ class Connection:
         if not wire.flush():
             if wire.progress != self._mark:
                 self._mark = wire.progress
-                self.deadline = monotonic() + self._site.clocks.send
+                self.deadline = monotonic() + self.site.clocks.send
             return WAIT
         if self._keep:
-            self.deadline = monotonic() + self._site.clocks.keep_alive
-            self._step = Connection._read_head
+            self.deadline = monotonic() + self.site.clocks.keep_alive
+            self._step = Connection._read_head if self._buffer else Connection._hear
             return AGAIN
         if (self._peer_closes and not self._buffer) or not wire.end_output():
             return self._close()
         self._buffer = b""
-        self.deadline = monotonic() + (_PARTING_SECONDS if self._site.draining else _DISCARD_SECONDS)
+        self.deadline = monotonic() + (_PARTING_SECONDS if self.site.draining else _DISCARD_SECONDS)
         self._step = Connection._discard
         return AGAIN
 
@@ -360,7 +397,7 @@ class Connection:
     def _await_end(self) -> int:
         if not self.wire.close():
             return WAIT
-        self._site.roll.strike(self)
+        self.site.roll.strike(self)
         return GIVEN
 
     # The ends
@@ -371,8 +408,8 @@ class Connection:
 
     def _refuse(self, error: PeerError, request: Request | None = None) -> int:
         """Answer a request that never becomes one, and close after that."""
-        reply, sent = refusal(self._site, error, self._buffer)
-        record(self._site, self.wire, int(error.status[:3]), request, self._buffer, sent)
+        reply, sent = refusal(self.site, error, self._buffer)
+        record(self.site, self.wire, int(error.status[:3]), request, self._buffer, sent)
         self._drop_content()
         self._keep, self._peer_closes, self._mark, self._step = False, False, None, Connection._flush
         self.wire.send(reply)
@@ -382,9 +419,9 @@ class Connection:
         """Close; the ownership is never let go again, so that nobody touches what is closed."""
         self._drop_content()
         if self.wire.close(reset):
-            self._site.roll.strike(self)
+            self.site.roll.strike(self)
             return GIVEN
-        self.deadline = monotonic() + self._site.clocks.send
+        self.deadline = monotonic() + self.site.clocks.send
         self._mark = self.wire.progress
         self._step = Connection._await_end
         self._let_go()

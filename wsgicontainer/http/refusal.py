@@ -47,6 +47,6 @@ def record(site: Site, wire: IWire, code: int, request: Request | None, head: by
             queued=0.0,
             fields=request.fields,
             reply=(),
-            request_id=f"{next(site.numbers):x}",
+            request_id=next(site.names),
         )
     )

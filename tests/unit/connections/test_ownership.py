@@ -1,9 +1,10 @@
 """The law of ownership, stepped through every interleaving: the real code, no threads, nothing left to luck.
 
-A party is a function of the real `Ownership`. Each of its operations on what is shared (try the lock, unlock, read or
-write `word`, look at the connection) is one step. To take a party's next step, it is run again from its beginning, is
-told what its earlier steps have brought, and is stopped at the first new one. So a whole state is a value: what each
-party has seen so far, and what is shared. The search visits every state that any order of steps can reach.
+A party is a function of the real `Ownership`. Each of its operations on what is shared (try for the token, give it
+back, read or write `word`, look at the connection) is one step. To take a party's next step, it is run again from its
+beginning, is told what its earlier steps have brought, and is stopped at the first new one. So a whole state is a
+value: what each party has seen so far, and what is shared. The search visits every state that any order of steps can
+reach.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NOBODY = -1
 
 @frozen
 class Shared:
-    """What all parties see: the lock, the word, and the connection as a set of events that somebody should look at."""
+    """What all parties see: the token, the word, and the connection as a set of events that somebody should look at."""
 
     holder: int = NOBODY
     word: bool = False
@@ -62,11 +63,11 @@ class Party:
     def change(self, **changes: Any) -> None:
         self.shared = evolve(self.shared, **changes)
 
-    # The lock
+    # The token
 
-    def acquire(self, blocking: bool) -> bool:
-        assert not blocking, "nobody may wait for a connection"
-        return self.act(self._acquire)
+    def pop(self) -> None:
+        if not self.act(self._acquire):
+            raise IndexError
 
     def _acquire(self) -> bool:
         if self.shared.holder != NOBODY:
@@ -74,7 +75,7 @@ class Party:
         self.change(holder=self.number)
         return True
 
-    def release(self) -> None:
+    def append(self, token: None) -> None:
         self.act(self._release)
 
     def _release(self) -> None:
@@ -100,13 +101,13 @@ class Party:
 
 
 class Stepped(Ownership):
-    """The real thing, on a party's view of lock and word."""
+    """The real thing, on a party's view of token and word."""
 
     __slots__ = ("_party",)
 
     def __init__(self, party: Party) -> None:
         self._party = party
-        self._lock = party
+        self._token = party
 
     @property
     def word(self) -> bool:
@@ -214,7 +215,7 @@ def test_what_is_closed_is_never_owned_again():
 
 def careless_claim(own: Ownership) -> bool:
     """Claim without trying again after leaving word: the mistake that the law exists for."""
-    if own._lock.acquire(False):
+    if own.seize():
         own.word = False
         return True
     own.word = True

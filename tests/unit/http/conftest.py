@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,8 @@ class MemoryWire:
         self.closed = self.lost = False
         self.close_at_once = True
 
+    usual = 1
+
     def noticed(self, event: int) -> bool:
         return bool(event)
 
@@ -77,14 +80,15 @@ class MemoryWire:
     def look_again(self) -> None:
         self.look = True
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> bool:
         assert not self.closed and not self.output_ended, "sent after the end"
         assert type(data) is bytes and data, "nothing to send"
         self._alive()
         if self.full or self.kept:
             self.kept.append(data)
-        else:
-            self.out += data
+            return False
+        self.out += data
+        return True
 
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         try:
@@ -213,6 +217,7 @@ class House:
 
     def ring(self, *, work: bool = True) -> House:
         """Report an event, as often as the connection asks for another look."""
+        self.site.moment.now = time.monotonic()
         self.connection.noticed(1)
         while self.wire.look:
             self.wire.look = False

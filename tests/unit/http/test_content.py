@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from io import BytesIO
+from io import BytesIO, TextIOWrapper, UnsupportedOperation
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgicontainer.http.content import Spool
+from wsgicontainer.http.content import NOTHING, Spool
 
 
 @given(st.lists(st.binary(max_size=20)), st.integers(min_value=0, max_value=40))
@@ -66,3 +66,19 @@ def test_a_full_disk_is_an_oserror_and_dropping_it_is_none(size):
         spool.write(b"x" * size)
         spool.rewound()
     spool.close()
+
+
+def test_no_content_is_one_file_for_all_that_nobody_can_spoil():
+    """Whatever an application does with it, the next one reads the same: nothing."""
+    with NOTHING as file:
+        file.seek(7)
+    file.close()
+    TextIOWrapper(NOTHING).read()  # collected at once, which closes what it wraps
+    with pytest.raises(UnsupportedOperation):
+        NOTHING.write(b"another's secret")
+    with pytest.raises(UnsupportedOperation):
+        NOTHING.writelines([b"another's secret"])
+    with pytest.raises(UnsupportedOperation):
+        NOTHING.truncate(3)
+    assert not NOTHING.closed
+    assert [NOTHING.read(), NOTHING.readline(), NOTHING.readlines(), list(NOTHING)] == [b"", b"", [], []]

@@ -121,6 +121,7 @@ def test_environ_template(house):
         "SERVER_NAME": "192.0.2.2",
         "SERVER_PORT": "8000",
         "wsgi.url_scheme": "http",
+        "wsgicontainer.disconnected": house.wire.gone,
     }
 
 
@@ -260,6 +261,7 @@ def test_deadlines(house):
 
     assert 29 < wait() <= 30
     house.receive(GET)
+    house.connection.expire(time.monotonic())  # a sweep: the clock begins
     assert 74 < wait() <= 75
     house.receive(b"GET ")
     assert 29 < wait() <= 30
@@ -287,6 +289,8 @@ def test_a_slow_request_is_408(octets, house):
 def test_an_idle_connection_is_closed_in_silence(octets, house):
     house.receive(octets) if octets else None
     house.said()
+    house.connection.expire(time.monotonic())
+    assert not house.wire.closed
     house.connection.expire(late())
     assert (house.wire.closed, house.said(), house.wire.reset) == (True, b"", False)
 
@@ -473,7 +477,7 @@ def test_a_full_disk_is_507(size, house):
 def test_time_to_upload_is_no_time_in_the_queue(house):
     """A client that needs longer for its content than a request may wait for a thread is served all the same."""
     house.receive(POST[:-1])
-    house.connection._exchange._began -= 40
+    house.connection._exchange.began -= 40
     assert house.receive(POST[-1:]).said() == replied(b"abcde")
     assert house.log.entries[0].queued < 1
     assert house.log.entries[0].duration > 40
@@ -642,3 +646,15 @@ def test_costly_content_lets_others_have_their_turn(house, monkeypatch):
     house.wire.look = False
     house.connection.ready()
     assert (house.wire.look, len(house.wire.inbox)) == (True, 4)
+
+
+def test_the_end_after_a_reply_that_was_still_on_its_way(house):
+    """A wire that tells the end once, as a Twisted transport does, and is asked while nothing else is left."""
+    house.wire.full = True
+    house.receive(GET)
+    house.wire.inbox.append(b"")
+    house.connection.ready()
+    house.wire.full = False
+    house.ring()
+    assert house.said() == replied(b"")
+    assert house.wire.closed

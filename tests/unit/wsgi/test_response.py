@@ -18,7 +18,9 @@ def exchange() -> MemoryExchange:
 
 @pytest.fixture
 def response(exchange) -> Response:
-    return Response(exchange)
+    response = Response()
+    response.exchange = exchange
+    return response
 
 
 def exc_info(text: str = "the reason") -> ExcInfo:

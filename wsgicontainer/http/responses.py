@@ -58,7 +58,9 @@ class ResponseHeads:
             raise ApplicationError("response headers must be a list of (name, value) tuples")
         try:
             key = (status, *fields)
-            head = heads.get(key) or self._render(key, status, fields)
+            head = heads.get(key)
+            if head is None:
+                return self._render(key, status, fields)
         except TypeError:  # what can't be looked up is not made of strings: say which part
             headers.status_code(status)
             for pair in fields:

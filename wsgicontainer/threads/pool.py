@@ -27,7 +27,7 @@ from zope.interface import implementer
 
 from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IApplicationThreads, IJob
-from wsgicontainer.threads.tick import PERIOD, Mood, Tick
+from wsgicontainer.threads.tick import Mood, Tick
 
 _log = Logger()
 LINGER = 0.003
@@ -187,7 +187,7 @@ class ApplicationThreads:
     def _see_to_a_tick(self) -> None:
         if self._next_tick is None and self._running:
             self._ticked = self._machine.clock()
-            self._next_tick = self._reactor.callLater(PERIOD, self._ticks)
+            self._next_tick = self._reactor.callLater(self._tick.period, self._ticks)
 
     def _ticks(self) -> None:
         """Look after the awake threads."""

@@ -312,6 +312,8 @@ class Moods:
         self._script = list(script)
         self._finished = 0
 
+    period = PERIOD
+
     def mood(self, *, leading: bool, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
         done, self._finished = finished - self._finished, finished
         if self._script:

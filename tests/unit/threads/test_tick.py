@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from wsgicontainer.threads.tick import FAIRNESS, PERIOD, QUICK_JOBS, WAITING_BELOW, Mood, Tick
+from wsgicontainer.threads.tick import CALM, CALM_PERIOD, FAIRNESS, PERIOD, QUICK_JOBS, WAITING_BELOW, Mood, Tick
 
 BUSY = PERIOD
 """CPU time of a thread that computes from one tick to the next."""
@@ -88,3 +88,22 @@ def test_nobody_waits_for_ever_behind_a_thread_that_finishes_nothing(story):
 
 def computing_on(tick: Tick, finished: int, cpu: float) -> Mood:
     return tick.mood(leading=False, awake=1, finished=finished, cpu=cpu, elapsed=PERIOD)
+
+
+def test_ticks_slow_down_while_nothing_waits_or_computes():
+    """They cost a busy server its time; the first thread that waits or computes brings them back."""
+    for cpu, awake in ((IDLE, 1), (BUSY, 1)):
+        tick = Tick()
+        periods = []
+        for number in range(1, CALM + 1):
+            tick.mood(leading=False, awake=awake, finished=number * QUICK_JOBS, cpu=0.0, elapsed=PERIOD)
+            periods.append(tick.period)
+        assert periods == [PERIOD] * (CALM - 1) + [CALM_PERIOD]
+        tick.mood(leading=False, awake=awake, finished=CALM * QUICK_JOBS, cpu=cpu, elapsed=PERIOD)
+        assert tick.period == PERIOD
+
+
+def test_many_jobs_in_a_long_time_are_few():
+    """Quick is a matter of jobs per second."""
+    tick = Tick()
+    assert tick.mood(leading=False, awake=1, finished=QUICK_JOBS, cpu=BUSY * 5, elapsed=PERIOD * 5) is Mood.MOVING

@@ -23,6 +23,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
+from wsgicontainer.connections.overflow import Disk
 from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
@@ -144,6 +145,7 @@ def _web(
         reactor,
         budget=settings.output_buffer,
         patience=settings.send_timeout,
+        disk=Disk(settings.output_disk),
     )
     listeners = [Listener(port, endpoint_for(reactor, port, settings.backlog)) for port in settings.ports]
     return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)

@@ -1,9 +1,10 @@
 """One plain socket (TCP or unix) in the nest, read and written by whoever owns the connection, without the reactor.
 
 Sending tries the kernel first. What it does not take is kept in order, memory and pieces of files alike, and goes out
-when the set reports room; while more than the budget is kept, the application thread waits in `poll` on this one
-socket: room, the peer's leaving, a cut and the deadline each wake it. Edge-triggered: after a short read there is
-nothing more until the next event, so no read is spent on finding that out.
+when the set reports room. While more than the budget is kept, the application thread waits in `poll` on this one
+socket, for a moment before it is put on disk, for long if that has no room: room, the peer's leaving, a cut and the
+deadline each wake it. Edge-triggered: after a short read there is nothing more until the next event, so no read is
+spent on finding that out.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import struct
 from collections import deque
 from contextlib import suppress
 from threading import Lock
+from time import monotonic
 
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.outgoing import FilePiece, untaken
+from wsgicontainer.connections.overflow import FAST, NO_DISK, Disk
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -39,6 +42,8 @@ class SocketWire:
 
     __slots__ = (
         "_budget",
+        "_disk",
+        "_waited",
         "_closing",
         "_nest",
         "_patience",
@@ -56,12 +61,15 @@ class SocketWire:
         "secure",
     )
 
-    def __init__(self, sock: socket.socket, nest: Nest, *, budget: int, patience: float) -> None:
+    def __init__(
+        self, sock: socket.socket, nest: Nest, *, budget: int, patience: float, disk: Disk = NO_DISK
+    ) -> None:
         """Take over a connected, non-blocking socket.
 
-        `budget` is how many octets may stay unsent before `send` waits, `patience` how many seconds it waits for the
-        peer to take any of them.
+        `budget` is how many octets may stay unsent in memory, the rest goes to `disk`; `patience` how many seconds
+        `wait_for_room` waits for the peer to take any of them.
         """
+        self._disk, self._waited = disk, 0.0
         self._socket, self._nest, self._budget, self._patience = sock, nest, budget, patience
         self._fd = sock.fileno()
         self._recv, self._send = sock.recv, sock.send
@@ -117,18 +125,18 @@ class SocketWire:
 
     def send(self, data: bytes) -> bool:
         """Send; keep what the kernel does not take. True if it has taken all there is. Raises PeerGone."""
-        if not self._unsent:
-            try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError as error:
-                raise PeerGone(str(error)) from None
-            if sent == len(data):
-                return True
-            self._keep(memoryview(data)[sent:])
-        else:
+        if self._unsent and not self.flush():
             self._keep(memoryview(data))
+            return False
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise PeerGone(str(error)) from None
+        if sent == len(data):
+            return True
+        self._keep(memoryview(data)[sent:])
         return False
 
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
@@ -139,12 +147,20 @@ class SocketWire:
     def wait_for_room(self) -> None:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         while self._kept > self._budget:
-            before = self.progress
-            poll = select.poll()
-            poll.register(self._fd, select.POLLOUT)
-            if not poll.poll(self._patience * 1000) and self.progress == before:
-                raise PeerGone(f"the peer took nothing for {self._patience:g} s")
+            if self._waited >= FAST:
+                self._kept -= self._disk.relieve(self._unsent)
+                if self._kept <= self._budget:
+                    return
+            self._wait(self._patience if self._waited >= FAST else FAST - self._waited)
             self.flush()
+
+    def _wait(self, seconds: float) -> None:
+        before, began = self.progress, monotonic()
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        if not poll.poll(seconds * 1000) and seconds >= self._patience and self.progress == before:
+            raise PeerGone(f"the peer took nothing for {self._patience:g} s")
+        self._waited += monotonic() - began
 
     @property
     def progress(self) -> int:

@@ -7,6 +7,7 @@ transport object of a taken socket is dropped: no port keeps count of it, and no
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.overflow import NO_DISK, Disk
 from wsgicontainer.connections.socketwire import SocketWire
 from wsgicontainer.connections.transportwire import TransportWire
 
@@ -36,10 +38,12 @@ class Taking(Factory):
         *,
         budget: int,
         patience: float,
+        disk: Disk = NO_DISK,
     ) -> None:
-        """Without a nest every connection stays on its Twisted transport. `budget`, `patience`: see `SocketWire`."""
+        """Without a nest every connection stays on its Twisted transport. `budget` and so on: see `SocketWire`."""
         self._open, self._nest, self._reactor = open_connection, nest, reactor
-        self._budget, self._patience = budget, patience
+        self._socket_wire = partial(SocketWire, budget=budget, patience=patience, disk=disk)
+        self._transport_wire = partial(TransportWire, budget=budget, patience=patience, disk=disk)
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Make the protocol of one connection."""
@@ -54,12 +58,12 @@ class Taking(Factory):
         transport: Any = protocol.transport
         if self._nest is not None and type(transport) in _PLAIN:
             transport.stopReading()
-            wire = SocketWire(transport.getHandle(), self._nest, budget=self._budget, patience=self._patience)
+            wire = self._socket_wire(transport.getHandle(), self._nest)
             connection = self._open(wire)
             self._nest.add(transport.fileno(), connection.noticed)
             protocol.transport = None  # they would hold each other until the collector comes
             return
-        protocol.wire = TransportWire(transport, self._reactor, budget=self._budget, patience=self._patience)
+        protocol.wire = self._transport_wire(transport, self._reactor)
         protocol.wire.bind(self._open(protocol.wire).ready)
 
 

@@ -2,8 +2,8 @@
 
 Two queues meet here. The reactor thread fills `inbox` and rings the connection; its owner empties it. The owner fills
 `outbox`; the reactor thread empties it into the transport with one coalesced wake-up, as far as the transport's
-producer calls allow. An application thread with more than the budget unsent waits on a condition that progress, the
-connection's loss and the deadline each wake.
+producer calls allow. What exceeds the budget goes to disk; while even that has no room, the application thread waits on
+a condition that progress, the connection's loss and the deadline each wake.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
 from wsgicontainer.connections.outgoing import FilePiece, untaken
+from wsgicontainer.connections.overflow import FAST, NO_DISK, Disk
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -37,8 +39,11 @@ class ReactorThreads(Protocol):
 class TransportWire:
     """The bytes of one Twisted transport. Runs in: its owner, unless said otherwise."""
 
-    def __init__(self, transport: Any, reactor: ReactorThreads, *, budget: int, patience: float) -> None:
-        """Take over a connected transport; `budget` and `patience` as for a plain socket. Runs in: reactor thread."""
+    def __init__(
+        self, transport: Any, reactor: ReactorThreads, *, budget: int, patience: float, disk: Disk = NO_DISK
+    ) -> None:
+        """Take over a connected transport; `budget` and the others as for a plain socket. Runs in: reactor thread."""
+        self._disk, self._waited = disk, 0.0
         self._transport = transport
         self._reactor, self._budget, self._patience = reactor, budget, patience
         self._ring: Callable[[], object] = _nobody
@@ -144,12 +149,22 @@ class TransportWire:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         with self._changed:
             while self._waiting_out > self._budget:
-                before, progress = self._waiting_out, self.progress
-                self._changed.wait(self._patience)
-                if self._lost:
+                if self._lost:  # before the wait too: nobody would end it
                     raise PeerGone("the connection is lost")
-                if self._waiting_out >= before and self.progress == progress:
-                    raise PeerGone(f"the peer took nothing for {self._patience:g} s")
+                if self._waited >= FAST:
+                    self._waiting_out -= self._disk.relieve(self._outbox)
+                    if self._waiting_out <= self._budget:
+                        return
+                self._wait(self._patience if self._waited >= FAST else FAST - self._waited)
+
+    def _wait(self, seconds: float) -> None:
+        before, progress, began = self._waiting_out, self.progress, monotonic()
+        self._changed.wait(seconds)
+        if self._lost:
+            raise PeerGone("the connection is lost")
+        if seconds >= self._patience and self._waiting_out >= before and self.progress == progress:
+            raise PeerGone(f"the peer took nothing for {self._patience:g} s")
+        self._waited += monotonic() - began
 
     @property
     def progress(self) -> int:
@@ -194,10 +209,13 @@ class TransportWire:
                 self._handed += len(piece)
                 self._changed.notify_all()
                 return piece
-        return self._next_of_file(piece)
+            return self._next_of_file(piece)
 
     def _next_of_file(self, piece: FilePiece) -> bytes | None:
-        """Read on in a file. Its piece stays in the outbox till its end: an empty one tells the owner: all is sent."""
+        """Read on in a file. Its piece stays in the outbox till its end: an empty one tells the owner: all is sent.
+
+        The caller holds the lock: the owner may be about to let an overflow grow.
+        """
         try:
             block = os.pread(piece.descriptor, min(piece.count, _BLOCK), piece.offset)
         except OSError:

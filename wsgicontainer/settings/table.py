@@ -294,10 +294,21 @@ class Settings:
         "output-buffer",
         kinds.size(4096, 2**30),
         _LIMITS,
-        "unsent octets of one reply, before its thread waits",
+        "memory for what a peer has not taken of a reply, before a temporary file",
         "Typical pages fit in it and set their thread free at once; the worst case is this times the connections.",
         "256K",
         default=2**18,
+        unit="octets",
+    ).field()
+    output_disk: int = Option(
+        "output-disk",
+        kinds.size(0, 2**50),
+        _LIMITS,
+        "temporary files for what slow peers have not taken, all replies together",
+        "A reply goes there after its thread has waited 0.1 s for its peer; without room its thread waits on. The files"
+        " are in TMPDIR.",
+        "2G",
+        default=2**31,
         unit="octets",
     ).field()
     access_log: str | None = Option(

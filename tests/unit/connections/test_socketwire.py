@@ -8,11 +8,13 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from zope.interface.verify import verifyObject
 
 from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.overflow import FAST, NO_DISK, Disk
 from wsgicontainer.connections.socketwire import RECEIVE, SocketWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -24,7 +26,7 @@ MUCH = bytes(range(256)) * 4 * 4096
 class Ends:
     """A wire and its peer's socket, in a set of their own."""
 
-    def __init__(self, tcp: bool, budget: int = 1000, patience: float = 10) -> None:
+    def __init__(self, tcp: bool, budget: int = 1000, patience: float = 10, disk: Disk = NO_DISK) -> None:
         self.nest = Nest()
         if tcp:
             with socket.create_server(("127.0.0.1", 0)) as door:
@@ -34,7 +36,7 @@ class Ends:
             self.ours, self.peer = socket.socketpair()
         self.ours.setblocking(False)
         self.peer.settimeout(10)
-        self.wire = SocketWire(self.ours, self.nest, budget=budget, patience=patience)
+        self.wire = SocketWire(self.ours, self.nest, budget=budget, patience=patience, disk=disk)
         self.nest.add(self.ours.fileno(), self.noticed)
         self.take()
 
@@ -68,7 +70,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
     """Make ends; they are closed after the test."""
     made: list[Ends] = []
 
-    def connect(**options: float) -> Ends:
+    def connect(**options: Any) -> Ends:
         made.append(Ends(request.param == "tcp", **options))
         return made[-1]
 
@@ -306,6 +308,38 @@ def test_beyond_the_budget_one_waits_for_the_peer(connect):
         ends.take(10)
     thread.join()
     assert got == [MUCH]
+
+
+def test_a_slow_peer_sets_the_thread_free(connect):
+    """After a moment, what it has not taken is on disk, whatever comes after that too; it gets all in order."""
+    disk = Disk(3 * len(MUCH))
+    ends = connect(budget=1000, disk=disk)
+    ends.wire.send(MUCH)
+    ends.wire.wait_for_room()
+    assert FAST <= ends.wire._waited < 5
+    assert ends.wire._kept == 0
+    for letter in (b"a", b"b", MUCH):
+        ends.wire.send(letter)
+        ends.wire.wait_for_room()
+    assert ends.wire._kept <= 1000
+    assert len(ends.wire._unsent) == 1
+    got = []
+    thread = beside(lambda: got.append(ends.read(2 * len(MUCH) + 2)))
+    while not ends.wire.flush():
+        ends.take(10)
+    thread.join()
+    assert got == [MUCH + b"ab" + MUCH]
+    assert disk.take(3 * len(MUCH)), "room on disk was lost"
+
+
+def test_closing_gives_the_room_on_disk_back(connect):
+    disk = Disk(5 * len(MUCH))
+    ends = connect(disk=disk)
+    ends.wire.send(MUCH * 5)
+    ends.wire.wait_for_room()
+    assert not disk.take(5 * len(MUCH))
+    ends.wire.close()
+    assert disk.take(5 * len(MUCH))
 
 
 def test_a_peer_that_takes_nothing_is_given_up(connect):

@@ -16,6 +16,7 @@ from twisted.internet.testing import StringTransport
 from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
+from wsgicontainer.connections.overflow import NO_DISK, Disk
 from wsgicontainer.connections.transportwire import READ_AHEAD, TransportWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -79,11 +80,11 @@ class Transport:
 class Ends:
     """A wire on such a transport; the test is the reactor."""
 
-    def __init__(self, patience: float = 10) -> None:
+    def __init__(self, patience: float = 10, disk: Disk = NO_DISK) -> None:
         self.transport = Transport()
         self.calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self.reactor_thread = threading.get_ident()
-        self.wire = TransportWire(self.transport, self, budget=BUDGET, patience=patience)
+        self.wire = TransportWire(self.transport, self, budget=BUDGET, patience=patience, disk=disk)
         self.rings = 0
         self.wire.bind(self.ring)
 
@@ -338,6 +339,21 @@ def test_an_end_wakes_who_waits(ends, end):
     ends.wire.lost()
     assert waiting.is_over()
     assert isinstance(waiting.outcome, PeerGone)
+
+
+def test_a_slow_peer_sets_the_thread_free():
+    """After a moment, what it has not taken is on disk; it gets all in order, and the room is given back."""
+    disk = Disk(10 * BUDGET)
+    ends = Ends(disk=disk)
+    for letter in (b"a", b"b", b"c"):
+        ends.wire.send(letter * 2 * BUDGET)
+        ends.wire.wait_for_room()
+    assert ends.wire._waiting_out == 0
+    assert not ends.wire.flush()
+    ends.turn()
+    assert ends.transport.written == b"a" * 2 * BUDGET + b"b" * 2 * BUDGET + b"c" * 2 * BUDGET
+    assert ends.wire.flush()
+    assert disk.take(10 * BUDGET), "room on disk was lost"
 
 
 def test_a_peer_that_takes_nothing_is_given_up():

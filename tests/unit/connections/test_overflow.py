@@ -1,0 +1,91 @@
+"""What slow peers have not taken goes to disk, in order, within a bound, and every octet of room comes back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from wsgicontainer.connections.outgoing import FilePiece
+from wsgicontainer.connections.overflow import Disk, Overflow
+
+
+def content(unsent: deque[Any]) -> bytes:
+    """Read what a wire would send, without taking it."""
+    return b"".join(
+        os.pread(piece.descriptor, piece.count, piece.offset) if isinstance(piece, FilePiece) else piece
+        for piece in unsent
+    )
+
+
+def close(unsent: deque[Any]) -> None:
+    for piece in unsent:
+        if isinstance(piece, FilePiece):
+            piece.close()
+    unsent.clear()
+
+
+@given(some.lists(some.lists(some.binary(min_size=1, max_size=9), max_size=5), max_size=5), some.integers(0, 60))
+def test_order_and_bound(rounds, most):
+    """Whatever is kept and however much of it has room on disk: the same octets in the same order."""
+    disk, unsent, all_of_it = Disk(most), deque[Any](), b""
+    for pieces in rounds:
+        for piece in pieces:
+            unsent.append(memoryview(piece))
+            all_of_it += piece
+        in_memory = sum(len(piece) for piece in unsent if not isinstance(piece, FilePiece))
+        moved = disk.relieve(unsent)
+        assert in_memory - moved == sum(len(piece) for piece in unsent if not isinstance(piece, FilePiece))
+        assert sum(piece.count for piece in unsent if isinstance(piece, FilePiece)) <= most
+        assert content(unsent) == all_of_it
+    close(unsent)
+    assert disk.take(most), "room was lost"
+
+
+def test_one_file_grows_while_its_beginning_is_sent():
+    disk, unsent = Disk(100), deque[Any]([b"abc"])
+    assert disk.relieve(unsent) == 3
+    (piece,) = unsent
+    piece.offset, piece.count = 2, 1  # as sending does
+    unsent.append(b"def")
+    assert disk.relieve(unsent) == 3
+    assert list(unsent) == [piece]
+    assert content(unsent) == b"cdef"
+    close(unsent)
+
+
+def test_a_file_of_the_applications_own_is_not_written_to(tmp_path):
+    path = tmp_path / "page"
+    path.write_bytes(b"page")
+    unsent: deque[Any] = deque([FilePiece(os.open(path, os.O_RDWR), 0, 4), b"more"])
+    disk = Disk(100)
+    assert disk.relieve(unsent) == 4
+    assert content(unsent) == b"pagemore"
+    assert path.read_bytes() == b"page"
+    close(unsent)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_keeps_it_in_memory():
+    """And gives the room back that it did not need."""
+    disk = Disk(100)
+    piece = Overflow(os.open("/dev/full", os.O_RDWR), 0, 0, disk)
+    unsent: deque[Any] = deque([piece, b"abc"])
+    assert disk.relieve(unsent) == 0
+    assert list(unsent) == [piece, b"abc"]
+    close(unsent)
+    assert disk.take(100)
+
+
+def test_no_folder_for_files(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    disk, unsent = Disk(100), deque[Any]([b"abc"])
+    assert disk.relieve(unsent) == 0
+    assert list(unsent) == [b"abc"]
+    assert disk.take(100)

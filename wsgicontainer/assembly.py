@@ -152,9 +152,7 @@ def _web(
     return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)
 
 
-def _site(
-    settings: Settings, proxies: Proxies, threads: ApplicationThreads, roll: Roll, log: AccessLog | None
-) -> Site:
+def _site(settings: Settings, proxies: Proxies, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
     return Site(
         parser=HeadParser(limits),

@@ -19,9 +19,7 @@ from wsgicontainer.errors import BootError, ConfigurationError
 _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 
-def endpoint_for(
-    reactor: Any, description: str, backlog: int, trusts: Callable[[str], bool]
-) -> IStreamServerEndpoint:
+def endpoint_for(reactor: Any, description: str, backlog: int, trusts: Callable[[str], bool]) -> IStreamServerEndpoint:
     """Return the endpoint of a description; `backlog` connections may wait to be accepted.
 
     `trusts(peer)` tells whether an address, or `unix:`, may send a PROXY header.

@@ -171,7 +171,7 @@ def test_nginx_over_a_unix_socket(serve, run, tmp_path, certificate, tls):
 @pytest.mark.needs("haproxy", "openssl")
 def test_haproxy(serve, run, tmp_path, certificate, tls):
     server, front = serve("wellbehaved:application", *TRUST), free_port()
-    haproxy(run, tmp_path, told("haproxy", front, server.port, certificate), front)
+    haproxy(run, tmp_path, told("text", front, server.port, certificate), front)
     for lines in ((), LIES):
         check_fields(environ(talk(front, question(*lines), tls=tls)))
     server.wait_for(rf"(?m)^{CLIENT} 200$")
@@ -183,7 +183,7 @@ def test_haproxy(serve, run, tmp_path, certificate, tls):
 def test_haproxy_with_the_proxy_protocol(serve, run, tmp_path, version):
     """The client's address, and no forwarding field of the client's own; health checks do no harm."""
     server, front = serve("wellbehaved:application", *TRUST, "--port", "haproxy:tcp:0:interface=127.0.0.1"), free_port()
-    text = told("haproxy", front, server.port, tmp_path, number=1)
+    text = told("text", front, server.port, tmp_path, number=1)
     assert "send-proxy-v2" in text
     haproxy(run, tmp_path, text.replace("send-proxy-v2", version), front)
     for _ in range(5):

@@ -27,18 +27,20 @@ _FOR, _PROTO, _HOST, _PORT = (f"HTTP_X_FORWARDED_{name}" for name in ("FOR", "PR
 _STANDARD = "HTTP_FORWARDED"
 FIELDS = frozenset({_FOR, _PROTO, _HOST, _PORT, _STANDARD})
 """What is read. Other X-Forwarded-* fields end at the server, whoever sends them."""
+_READ = (_FOR, _PROTO, _HOST, _PORT, _STANDARD, "HTTP_HOST")
 
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _PAIR = re.compile(rf'[ \t]*+(?:({_WORD})=({_WORD}|"(?:[^"\\]|\\.)*+"))?[ \t]*+([,;]|\Z)')
 _NODE = re.compile(r"((?i:unknown)|_[\w.\-]+|\[[0-9A-Fa-f:.]+\]|[0-9.]+)(?::([0-9]{1,5}|_[\w.\-]+))?", re.ASCII)
 _AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[]+)(?::([0-9]*))?")
 _MEMO_ENTRIES = 4096
-_LONGEST = 64
-"""Octets of a node worth remembering: the longest address with brackets and port has 53."""
+_LONGEST = 256
+"""Octets of fields worth remembering: with 4,096 entries the memo stays below 8 MiB."""
 _LAST_PORT = 65535
 _USUAL_PORT = {"http": "80", "https": "443"}
 
 _Address = IPv4Address | IPv6Address
+_K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
@@ -76,7 +78,7 @@ class Proxies:
         self._anyone, self._unix = ANYONE in words, UNIX in words
         self._networks: list[IPv4Network | IPv6Network] = [ip_network(each) for each in words - {ANYONE, UNIX}]
         self._peers: dict[str, bool] = {}
-        self._nodes: dict[str, _Node] = {}
+        self._memo: dict[tuple[str | None, ...], tuple[dict[str, str], dict[str, str]]] = {}
 
     def trusts(self, peer: str) -> bool:
         """Tell whether a connection's peer (an address, or `unix:`) may speak for clients."""
@@ -90,8 +92,25 @@ class Proxies:
     def origin(self, fields: dict[str, str]) -> dict[str, str]:
         """Return what a trusted peer's fields change in the environ; HTTP_HOST is changed in `fields` itself.
 
-        Leaves of the forwarding fields what was believed. Raises PeerError 400.
+        Leaves of the forwarding fields what was believed. Raises PeerError 400. What was said before is remembered:
+        a proxy's connection carries the same clients' requests in turn.
         """
+        said = tuple(map(fields.get, _READ))
+        kept, changes = self._memo.get(said) or self._decide(said)
+        for name in FIELDS:
+            fields.pop(name, None)
+        fields.update(kept)
+        return changes
+
+    def _decide(self, said: tuple[str | None, ...]) -> tuple[dict[str, str], dict[str, str]]:
+        kept = {name: value for name, value in zip(_READ, said, strict=True) if value is not None}
+        decided = kept, self._changes(kept)
+        if sum(map(len, filter(None, said))) <= _LONGEST:
+            _remember(self._memo, said, decided)
+        return decided
+
+    def _changes(self, fields: dict[str, str]) -> dict[str, str]:
+        """Leave of `fields` what is believed, and return what it changes in the environ."""
         said = self._x_forwarded(fields) if not FIELDS.isdisjoint(fields) else _Account()
         standard = fields.pop(_STANDARD, "")
         if standard:
@@ -102,7 +121,7 @@ class Proxies:
                 raise PeerError("400 Bad Request", "Forwarded and X-Forwarded-* say different things")
         if said.host:
             fields["HTTP_HOST"] = said.host
-        return _changes(said, fields.get("HTTP_HOST", ""))
+        return _worded(said, fields.get("HTTP_HOST", ""))
 
     def _x_forwarded(self, fields: dict[str, str]) -> _Account:
         chain = [each.strip(" \t") for each in fields.pop(_FOR, "").split(",")]
@@ -134,14 +153,6 @@ class Proxies:
         return position, node
 
     def _node(self, text: str) -> _Node:
-        known = self._nodes.get(text)
-        if known is None:
-            known = self._read_node(text)
-            if len(text) <= _LONGEST:
-                _remember(self._nodes, text, known)
-        return known
-
-    def _read_node(self, text: str) -> _Node:
         match = _NODE.fullmatch(text)
         name, port = (match[1], match[2] or "") if match else (text, "")
         if name.lower() == "unknown" or name.startswith("_"):
@@ -156,7 +167,7 @@ class Proxies:
         return address is not None and any(address in network for network in self._networks)
 
 
-def _remember(memo: dict[str, _V], key: str, value: _V) -> None:
+def _remember(memo: dict[_K, _V], key: _K, value: _V) -> None:
     if len(memo) >= _MEMO_ENTRIES:
         memo.clear()
     memo[key] = value
@@ -219,7 +230,7 @@ def _port(text: str) -> str:
     return text
 
 
-def _changes(said: _Account, host: str) -> dict[str, str]:
+def _worded(said: _Account, host: str) -> dict[str, str]:
     """Word it for the environ; `host` is the request's, whose port counts once the scheme is the client's."""
     changes: dict[str, str] = {}
     if said.client is not None:

@@ -29,6 +29,7 @@ from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
 from wsgicontainer.endpoints import endpoint_for
 from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
 from wsgicontainer.http.responses import ResponseHeads
@@ -99,7 +100,7 @@ def check(settings: Settings) -> None:
     _routes(settings)
     _timers(settings)
     for port in settings.ports:
-        endpoint_for(MemoryReactorClock(), port, settings.backlog)
+        endpoint_for(MemoryReactorClock(), port, settings.backlog, Proxies(settings.forwarded_allow_ips).trusts)
 
 
 # The parts
@@ -136,7 +137,8 @@ def _web(
 ) -> WebService:
     """Return the service that listens, and looks after the roll of connections."""
     roll = Roll(settings.max_connections)
-    site = _site(settings, threads, roll, log)
+    proxies = Proxies(settings.forwarded_allow_ips)
+    site = _site(settings, proxies, threads, roll, log)
     if nest is not None:
         site.moment = nest.moment
     factory = Taking(
@@ -147,11 +149,12 @@ def _web(
         patience=settings.send_timeout,
         disk=Disk(settings.output_disk),
     )
-    listeners = [Listener(port, endpoint_for(reactor, port, settings.backlog)) for port in settings.ports]
+    ports = [(port, endpoint_for(reactor, port, settings.backlog, proxies.trusts)) for port in settings.ports]
+    listeners = [Listener(description, endpoint) for description, endpoint in ports]
     return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)
 
 
-def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
+def _site(settings: Settings, proxies: Proxies, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
     return Site(
         parser=HeadParser(limits),
@@ -172,6 +175,8 @@ def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: Acce
         ),
         template=template_for(ErrorsStream(), FileWrapper, multiprocess=False),
         access_log=log,
+        proxies=proxies if settings.forwarded_allow_ips else None,
+        proxied=HeadParser(limits, proxies) if settings.forwarded_allow_ips else None,
     )
 
 

@@ -1,7 +1,6 @@
-"""Endpoints beside plain TCP: TLS as Twisted does it, PROXY protocol, unix sockets."""
+"""Endpoints beside plain TCP: TLS as Twisted does it."""
 
 import json
-import socket
 import subprocess
 
 import pytest
@@ -37,18 +36,3 @@ def test_curl_over_tls(serve, certificate):
         [*curl, "--data-binary", "@-", f"{url}/echo"], input=sent, capture_output=True, text=True, check=False
     )
     assert done.stdout == sent, done.stderr
-
-
-def test_proxy_protocol_tells_the_peer(serve):
-    """Behind `haproxy:` REMOTE_ADDR is the client's address, not the proxy's."""
-    server = serve("wellbehaved:application", "--port", "haproxy:tcp:0:interface=127.0.0.1")
-    found = server.wait_for(r"listening on http://127\.0\.0\.1:(\d+)")
-    with socket.create_connection(("127.0.0.1", int(found[1]))) as client:
-        client.settimeout(10)
-        client.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 5678 80\r\n")
-        client.sendall(b"GET /environ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-        reply = b""
-        while block := client.recv(65536):
-            reply += block
-    environ = json.loads(reply.partition(b"\r\n\r\n")[2])
-    assert (environ["REMOTE_ADDR"], environ["REMOTE_PORT"]) == ("192.0.2.7", "5678")

@@ -166,13 +166,51 @@ def test_what_cannot_be_served_is_one_sentence(fields: dict[str, Any], part: str
         "unix:/run/a.sock",
         "fd:3",
         "systemd:domain=INET:index=0",
-        "haproxy:tcp:8000",
         "somebodys:own:plugin",
         "somebodys:8000",
     ],
 )
 def test_endpoints_of_twisted_its_plugins_and_ours_are_taken(endpoint: str) -> None:
     assert Settings(wsgi=APP, ports=(endpoint,)).ports == (endpoint,)
+
+
+def test_a_port_for_a_proxy_needs_the_proxys_name() -> None:
+    """Otherwise whoever connects could say who he is."""
+    assert Settings(wsgi=APP, ports=["haproxy:tcp:8000"], forwarded_allow_ips="10.0.0.1").ports == ("haproxy:tcp:8000",)
+    assert sentence(ports=["tcp:80", "haproxy:tcp:8000"]).endswith(
+        "the proxy must be named; write --forwarded-allow-ips 127.0.0.1 with the proxy's address"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("10.0.0.1", ("10.0.0.1",)),
+        ("10.0.0.0/8, 127.0.0.1,,10.0.0.0/8", ("10.0.0.0/8", "127.0.0.1")),
+        (["2001:DB8::/32", "::1"], ("2001:db8::/32", "::1")),
+        ("unix:,*", ("unix:", "*")),
+        ("", ()),
+        ([], ()),
+        ((), ()),
+    ],
+)
+def test_proxies_are_a_list_of_addresses_and_networks(value: Any, kept: tuple[str, ...]) -> None:
+    settings = Settings(wsgi=APP, forwarded_allow_ips=value)
+    assert settings.forwarded_allow_ips == kept
+    assert Settings.from_plain(settings.as_plain()) == settings
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("10.0.0.1/8", 'names 10.0.0.1/8, an address within a network; write forwarded_allow_ips="10.0.0.0/8"'),
+        ("proxy.example", "which is no address, network, unix: or *; write forwarded_allow_ips"),
+        ("10.0.0.1,10.0.0.0/33", "names '10.0.0.0/33', which is no address"),
+        ([5, None], "names '5', which is no address"),
+    ],
+)
+def test_a_proxy_that_is_no_address_is_told(value: Any, told: str) -> None:
+    assert told in sentence(forwarded_allow_ips=value)
 
 
 @pytest.mark.parametrize(

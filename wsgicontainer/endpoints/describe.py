@@ -1,4 +1,4 @@
-"""Turns endpoint descriptions into Twisted server endpoints: Twisted's own strings and plugins, and `fd:N`.
+"""Turns endpoint descriptions into Twisted server endpoints: Twisted's own strings and plugins, `fd:N`, `haproxy:`.
 
 Nothing is opened here but for `fd:N`, whose socket is there already.
 """
@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint, quoteStringArgument, serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from wsgicontainer.endpoints.proxied import ProxiedEndpoint
 from wsgicontainer.errors import BootError, ConfigurationError
 
 _WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
 
 
-def endpoint_for(reactor: Any, description: str, backlog: int) -> IStreamServerEndpoint:
+def endpoint_for(reactor: Any, description: str, backlog: int, trusts: Callable[[str], bool]) -> IStreamServerEndpoint:
     """Return the endpoint of a description; `backlog` connections may wait to be accepted.
 
+    `trusts(peer)` tells whether an address, or `unix:`, may send a PROXY header.
     Raises ConfigurationError for what is no description, BootError for an `fd:N` that is no listening socket.
     """
     kind, _, rest = description.partition(":")
     if kind == "fd":
         return _adopted(reactor, description, rest)
+    if kind == "haproxy":
+        return ProxiedEndpoint(endpoint_for(reactor, rest, backlog, trusts), trusts)
     full = description
     if kind in _WITH_BACKLOG and ":backlog=" not in description:
         full += f":backlog={backlog}"

@@ -303,7 +303,7 @@ class Exchange:
         log.record(
             AccessEntry(
                 at=time() - duration,
-                peer=self.connection.wire.peer[0],
+                peer=str(self.template["REMOTE_ADDR"]),
                 request_line=f"{request.method} {request.target} {request.protocol}",
                 method=request.method,
                 target=request.target,

@@ -73,6 +73,7 @@ class Connection:
         "_head",
         "_request",
         "_block",
+        "_parser",
         "_step",
         "_keep",
         "_peer_closes",
@@ -97,6 +98,7 @@ class Connection:
         self._head, self._alone = _NEVER, False
         self._request = _NO_REQUEST
         self._block: FieldBlock | None = None
+        self._parser = site.parser
         self.route = site.routes.find("")
         self._exchange: Exchange | None = None
         self._reader: Sized | Chunked | None = None
@@ -259,7 +261,7 @@ class Connection:
                 self._read(head)
             except PeerError as error:
                 self._buffer = buffer
-                return self._refuse(error)
+                return self._refuse(error, None if self._request is _NO_REQUEST else self._request)
         request, block = self._request, self._block
         assert block is not None
         self._buffer, self._forgiven = buffer[end + 4 :], False
@@ -276,14 +278,17 @@ class Connection:
 
     def _read(self, head: bytes) -> None:
         """Check a head with its empty line, limits and all, and find who answers. Raises PeerError."""
-        self._head, self._alone = _NEVER, False
-        request, block = self.site.parser.parse(head[:-4], self._block)
+        self._head, self._alone, self._request = _NEVER, False, _NO_REQUEST
+        if not self.template:
+            self._parser, self.template = self.site.parser_for(self.wire), self.site.template_for(self.wire)
+        request, block = self._parser.parse(head[:-4], self._block)
+        if block.origin is not None:  # a proxy's connection carries the requests of many clients
+            self.template = self.site.template_for(self.wire, block.origin)
+        self._request = request
         most = self.site.limits.most
         if most and block.length > most:
             raise PeerError("413 Content Too Large", f"content exceeds {most} octets")
-        self._request, self._block, self.route = request, block, self.site.routes.find(request.path)
-        if not self.template:
-            self.template = self.site.template_for(self.wire)
+        self._block, self.route = block, self.site.routes.find(request.path)
         if len(head) <= KEPT:
             self._head = head
 
@@ -314,7 +319,7 @@ class Connection:
                         self.wire.flush()  # a 100 Continue may still wait for room
                         return WAIT
                     if not data:
-                        record(self.site, self.wire, 499, exchange.request, b"")
+                        record(self.site, self._client(), 499, exchange.request, b"")
                         return self._close()
                 if self._content_received(data):
                     self._exchange = None
@@ -409,11 +414,16 @@ class Connection:
     def _refuse(self, error: PeerError, request: Request | None = None) -> int:
         """Answer a request that never becomes one, and close after that."""
         reply, sent = refusal(self.site, error, self._buffer)
-        record(self.site, self.wire, int(error.status[:3]), request, self._buffer, sent)
+        client = self.wire.peer[0] if request is None else self._client()
+        record(self.site, client, int(error.status[:3]), request, self._buffer, sent)
         self._drop_content()
         self._keep, self._peer_closes, self._mark, self._step = False, False, None, Connection._flush
         self.wire.send(reply)
         return AGAIN
+
+    def _client(self) -> str:
+        """Return the address of whom the present request comes from."""
+        return str(self.template["REMOTE_ADDR"])
 
     def _close(self, reset: bool = False) -> int:
         """Close; the ownership is never let go again, so that nobody touches what is closed."""

@@ -18,6 +18,7 @@ from attrs import frozen
 
 from wsgicontainer.errors import PeerError
 from wsgicontainer.http import headers
+from wsgicontainer.http.forwarding import FIELDS, Proxies
 from wsgicontainer.messages import Request
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])")
@@ -63,14 +64,17 @@ class FieldBlock:
     """Whether the connection may stay after the reply (RFC 9112 section 9.3)."""
     awaits: bool
     """Whether the client waits for 100 Continue."""
+    origin: dict[str, str] | None = None
+    """What a trusted proxy's fields change in the environ; None if the peer is none."""
 
 
 class HeadParser:
     """Turns heads into requests. Runs in: whoever owns a connection; shared by all of them."""
 
-    def __init__(self, limits: HeadLimits) -> None:
-        """Start with empty memos."""
-        self._limits = limits
+    def __init__(self, limits: HeadLimits, proxies: Proxies | None = None) -> None:
+        """Start with empty memos; `proxies` reads the forwarding fields, which end here if it is None."""
+        self._limits, self._proxies = limits, proxies
+        self._kept = FIELDS if proxies is not None else frozenset()
         self._longest = limits.field_size
         self._field_memo: dict[bytes, tuple[str, str]] = {}
         self._line_memo: dict[bytes, _Line] = {}
@@ -104,16 +108,17 @@ class HeadParser:
             raise PeerError("400 Bad Request", "Host is missing (RFC 9112 section 3.2)")
         if host:
             fields["HTTP_HOST"] = host
+        origin = None if self._proxies is None else self._proxies.origin(fields)
         length = _content_length(fields, protocol)
         awaits = _awaits_continue(fields, protocol)
         persistent = _persistent(fields.pop("HTTP_CONNECTION", ""), protocol)
         kept = octets if len(octets) <= KEPT and not host else _NOTHING
-        return FieldBlock(kept, protocol, fields, length, persistent, awaits)
+        return FieldBlock(kept, protocol, fields, length, persistent, awaits, origin)
 
     def _field(self, line: bytes) -> tuple[str, str]:
         if len(line) > self._longest:
             raise PeerError("431 Request Header Fields Too Large", f"a field line exceeds {self._longest} octets")
-        entry = headers.field(line)
+        entry = headers.field(line, self._kept)
         if len(line) <= _MEMO_OCTETS and entry[0] not in _SECRET:
             _remember(self._field_memo, line, entry)
         return entry

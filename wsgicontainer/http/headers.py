@@ -1,8 +1,8 @@
 """The one header policy: which field lines are sound, which reach an application, which a response may carry.
 
 Requests: names that CGI can't tell apart (underscores), `Proxy` (httpoxy), hop-by-hop fields and forwarding headers
-from the peer never reach an application. Responses: no control characters, no hop-by-hop fields, no framing of the
-application's own. Pure; every table is a constant.
+from peers that are not trusted never reach an application. Responses: no control characters, no hop-by-hop fields, no
+framing of the application's own. Pure; every table is a constant.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ _HOP_BY_HOP = frozenset(
 )
 
 
-def field(line: bytes) -> tuple[str, str]:
+def field(line: bytes, kept: frozenset[str] = frozenset()) -> tuple[str, str]:
     """Return the environ key and value of one request field line; the key is "" for a field that ends here.
 
+    `kept` are keys that do not end here: forwarding fields of a peer that may send them.
     Raises PeerError 400 for a line that RFC 9112 section 5 forbids.
     """
     match = FIELD_LINE.fullmatch(line)
@@ -63,7 +64,7 @@ def field(line: bytes) -> tuple[str, str]:
     value = match[2].strip(b" \t").decode("latin-1")
     if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         key = "HTTP_" + key
-    if "_" in name or key in DROPPED or key.startswith(_FORWARDING):
+    if "_" in name or ((key in DROPPED or key.startswith(_FORWARDING)) and key not in kept):
         return "", ""
     if key == "HTTP_HOST" and not HOST.fullmatch(value):
         raise PeerError("400 Bad Request", "malformed Host")

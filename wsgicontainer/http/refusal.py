@@ -6,7 +6,6 @@ from time import time
 
 from wsgicontainer.errors import PeerError
 from wsgicontainer.http.site import Site
-from wsgicontainer.interfaces import IWire
 from wsgicontainer.messages import AccessEntry, Request
 
 _LONGEST_LINE = 8190
@@ -24,8 +23,11 @@ def refusal(site: Site, error: PeerError, head: bytes) -> tuple[bytes, int]:
     return (lines, 0) if head.startswith(b"HEAD ") else (lines + text, len(text))
 
 
-def record(site: Site, wire: IWire, code: int, request: Request | None, head: bytes, sent: int = 0) -> None:
-    """Tell the access log of a request that ended with `code`; `head` is what came of it, if it could not be read."""
+def record(site: Site, client: str, code: int, request: Request | None, head: bytes, sent: int = 0) -> None:
+    """Tell the access log of a client's request that ended with `code`.
+
+    `head` is what came of it, if it could not be read.
+    """
     if site.access_log is None:
         return
     if request is None:
@@ -36,7 +38,7 @@ def record(site: Site, wire: IWire, code: int, request: Request | None, head: by
     site.access_log.record(
         AccessEntry(
             at=time(),
-            peer=wire.peer[0],
+            peer=client,
             request_line=line,
             method=request.method,
             target=request.target,

@@ -9,6 +9,7 @@ from operator import add
 
 from attrs import Factory, define, frozen
 
+from wsgicontainer.http.forwarding import UNIX, Proxies
 from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
@@ -54,13 +55,28 @@ class Site:
     template: dict[str, object]
     """What every environ starts from."""
     access_log: IAccessLog | None = None
+    proxies: Proxies | None = None
+    """Who may speak for clients."""
+    proxied: HeadParser | None = None
+    """Reads their heads: the parser that knows `proxies`."""
     draining: bool = False
     moment: Moment = Factory(Moment)
     names: Iterator[str] = Factory(lambda: _names(os.urandom(7)))
     """Requests' names: 16 hex digits, from a random start upwards."""
 
-    def template_for(self, wire: IWire) -> dict[str, object]:
-        """Return what every environ of a connection starts from (PEP 3333; RFC 3875 section 4.1)."""
+    def parser_for(self, wire: IWire) -> HeadParser:
+        """Return who reads the heads of a connection: it depends on whether its peer may speak for clients."""
+        if self.proxies is None or self.proxied is None:
+            return self.parser
+        # A TCP peer that has left before it was asked for its name has none either: that is no unix socket.
+        peer = wire.peer[0] or ("" if wire.local[0] else UNIX)
+        return self.proxied if self.proxies.trusts(peer) else self.parser
+
+    def template_for(self, wire: IWire, origin: dict[str, str] | None = None) -> dict[str, object]:
+        """Return what every environ of a connection starts from (PEP 3333; RFC 3875 section 4.1).
+
+        `origin` is what a trusted proxy says of the one request whose template it is.
+        """
         template = self.template.copy()
         template["REMOTE_ADDR"], template["REMOTE_PORT"] = wire.peer
         name, port = wire.local
@@ -68,6 +84,7 @@ class Site:
         template["SERVER_PORT"] = port or ("443" if wire.secure else "80")
         template["wsgi.url_scheme"] = "https" if wire.secure else "http"
         template["wsgicontainer.disconnected"] = wire.gone
+        template.update(origin or {})
         return template
 
 

@@ -39,6 +39,8 @@ class Kind:
     """Value -> what stands in TOML or JSON."""
     span: str = ""
     """Smallest and largest value, for the reference."""
+    listed: bool = False
+    """Whether a list of TOML or Python is one value; `write` takes it then."""
 
 
 # Numbers ----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Where to listen: Twisted's endpoint strings (`--port`), and gunicorn's addresses (`--bind`) turned into them.
 
+And to whom to listen more closely: the proxies that may speak for clients (`--forwarded-allow-ips`).
+
 Kinds that Twisted and we know are checked as far as text can tell; others are left to Twisted's plugins, at boot.
 """
 
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 
 from wsgicontainer.settings.kinds import Kind, Wrong, escape, split_escaped
@@ -99,3 +101,26 @@ def _parse_address(text: str) -> str:
 
 
 ADDRESS = Kind("ADDR", _parse_address)
+
+
+def _parse_proxies(text: str) -> tuple[str, ...]:
+    """Split a list of addresses and networks; `*` is any peer, `unix:` any peer on a unix socket."""
+    words = [word.strip() for word in text.split(",")]
+    return tuple(dict.fromkeys(_proxy(word) for word in words if word))
+
+
+def _proxy(word: str) -> str:
+    if word in ("*", "unix:"):
+        return word
+    try:
+        network = ip_network(word, strict=False)
+    except ValueError:
+        raise Wrong(f"names {word!r}, which is no address, network, unix: or *") from None
+    if "/" not in word:
+        return str(network.network_address)
+    if str(network.network_address) != str(ip_address(word.partition("/")[0])):
+        raise Wrong(f"names {word}, an address within a network", str(network))
+    return str(network)
+
+
+PROXIES = Kind("CIDR,…", _parse_proxies, lambda words: ",".join(map(str, words)), listed=True)

@@ -96,7 +96,8 @@ class Option:
         return None if value is None else self._settle_one(value, spelling)
 
     def _settle_one(self, value: Any, spelling: Spelling) -> Any:
-        return self.parse(str(self.kind.write(value)) if isinstance(value, tuple) else str(value), spelling)
+        several = isinstance(value, tuple) or (isinstance(value, list) and self.kind.listed)
+        return self.parse(str(self.kind.write(value)) if several else str(value), spelling)
 
     def write(self, value: Any) -> Plain | list[Plain] | None:
         """Turn a field's value into plain data for TOML or JSON."""

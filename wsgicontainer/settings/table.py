@@ -110,6 +110,17 @@ class Settings:
         repeatable=True,
         attribute="ports",
     ).field()
+    forwarded_allow_ips: tuple[str, ...] = Option(
+        "forwarded-allow-ips",
+        listening.PROXIES,
+        _PORTS,
+        "proxies that may say who the client is: addresses, networks, unix:, *",
+        "Forwarded and X-Forwarded-* are removed from everybody else's requests, and on a haproxy: port nobody else may"
+        " connect. * believes whoever connects: only where nobody but the proxy can.",
+        "127.0.0.1,10.0.0.0/8",
+        default=(),
+        default_text="nobody",
+    ).field()
     threads: int = Option(
         "threads",
         kinds.whole(1, 4096),
@@ -361,6 +372,7 @@ class Settings:
         _check_repeats("--port", self.ports)
         if not self.ports:
             raise ConfigurationError("--port: there is no endpoint to listen on; write --port tcp:8000")
+        _check_proxies(self)
         least, most = self.min_threads, self.threads
         if least > most:
             raise ConfigurationError(
@@ -458,6 +470,16 @@ def _check_routes(settings: Settings) -> None:
     if not prefixes:
         raise ConfigurationError("APP: there is nothing to serve; write twist wsgicontainer mysite.wsgi:application")
     _check_repeats("--mount and --static", prefixes)
+
+
+def _check_proxies(settings: Settings) -> None:
+    """Refuse a port that nobody could use: who sends a PROXY header must be trusted."""
+    port = next((port for port in settings.ports if port.startswith("haproxy:")), None)
+    if port is not None and not settings.forwarded_allow_ips:
+        raise ConfigurationError(
+            f"--port: {port} believes what the proxy says of the client, so the proxy must be named; write"
+            " --forwarded-allow-ips 127.0.0.1 with the proxy's address"
+        )
 
 
 def _check_repeats(label: str, values: tuple[str, ...]) -> None:

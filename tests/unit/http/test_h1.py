@@ -18,7 +18,10 @@ from zope.interface.verify import verifyObject
 from tests.unit.http.conftest import PLAIN, House, replied
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.http import h1
+from wsgicontainer.http.forwarding import Proxies
+from wsgicontainer.http.head import HeadLimits, HeadParser
 from wsgicontainer.interfaces import IOpenConnection
+from wsgicontainer.wsgi.environ import environ_for
 
 GET = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nabcde"
@@ -658,3 +661,82 @@ def test_the_end_after_a_reply_that_was_still_on_its_way(house):
     house.ring()
     assert house.said() == replied(b"")
     assert house.wire.closed
+
+
+# Behind a proxy ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def behind(house):
+    """A house whose one connection comes from a proxy that may speak for clients; what its environs said."""
+    proxies = Proxies(["192.0.2.1"])
+    house.site.proxies, house.site.proxied = proxies, HeadParser(HeadLimits(8190, 100, 8190), proxies)
+    seen = []
+
+    def answer(exchange):
+        environ = environ_for(exchange)
+        seen.append((environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]))
+        house.responder.echo(exchange)
+
+    house.responder.answer = answer
+    return house, seen
+
+
+def asked(client: str, *more: str) -> bytes:
+    lines = ["GET / HTTP/1.1", "Host: h", *([f"X-Forwarded-For: {client}"] if client else []), *more]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def test_each_request_of_a_proxys_connection_is_its_own_clients(behind):
+    """Also the one after it that names nobody, and the same head again."""
+    house, seen = behind
+    house.receive(asked("198.51.100.1", "X-Forwarded-Proto: https"))
+    house.receive(*[asked("198.51.100.2")] * 4, asked(""), asked("198.51.100.1"))
+    house.receive(asked("198.51.100.2") + asked("198.51.100.3"))
+    assert seen == [
+        ("198.51.100.1", "https"),
+        *[("198.51.100.2", "http")] * 4,
+        ("192.0.2.1", "http"),
+        ("198.51.100.1", "http"),
+        ("198.51.100.2", "http"),
+        ("198.51.100.3", "http"),
+    ]
+    assert [entry.peer for entry in house.log.entries] == [client for client, _ in seen]
+
+
+@pytest.mark.parametrize(
+    ("octets", "code", "peer"),
+    [
+        (asked("198.51.100.1", "Content-Length: 2000"), 413, "198.51.100.1"),
+        (asked("198.51.100.1", "Transfer-Encoding: chunked") + b"x\r\n", 400, "198.51.100.1"),
+        (asked("me"), 400, "192.0.2.1"),
+        (asked("198.51.100.1", "Content-Length: x"), 400, "192.0.2.1"),
+    ],
+)
+def test_refusals_are_logged_with_the_client_as_soon_as_it_is_known(behind, octets, code, peer):
+    house, _ = behind
+    house.receive(asked("198.51.100.9"), octets)
+    assert [(entry.code, entry.peer) for entry in house.log.entries] == [(200, "198.51.100.9"), (code, peer)]
+
+
+def test_a_client_that_leaves_is_logged_as_itself(behind):
+    house, _ = behind
+    house.receive(asked("198.51.100.1", "Content-Length: 5") + b"abc").end()
+    assert [(entry.code, entry.peer) for entry in house.log.entries] == [(499, "198.51.100.1")]
+
+
+def test_a_peer_that_is_no_proxy_speaks_for_nobody(behind):
+    house, seen = behind
+    house.wire.peer = ("192.0.2.2", "5000")
+    house.receive(asked("198.51.100.1", "X-Forwarded-Proto: https"), asked("me"))
+    assert seen == [("192.0.2.2", "http")] * 2
+
+
+@pytest.mark.parametrize(("local", "client"), [(("", ""), "198.51.100.1"), (("192.0.2.2", "8000"), "")])
+def test_a_peer_without_a_name_is_a_unix_socket_only_if_our_end_is_one(house, local, client):
+    """A TCP peer that has left before it was asked for its name has none either."""
+    proxies = Proxies(["unix:"])
+    house.site.proxies, house.site.proxied = proxies, HeadParser(HeadLimits(8190, 100, 8190), proxies)
+    house.wire.peer, house.wire.local = ("", ""), local
+    house.receive(asked("198.51.100.1"))
+    assert [entry.peer for entry in house.log.entries] == [client]

@@ -10,6 +10,7 @@ import json
 import platform
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 from attrs import asdict, frozen
 
@@ -38,16 +39,16 @@ def build() -> str:
     return f"{platform.python_version()}, {platform.python_compiler()}, {optimized} PGO, {platform.machine()}"
 
 
-def find() -> Budget | None:
+def find(path: Path = PATH) -> Budget | None:
     """Return the budget of this Python's minor version."""
-    found = _all().get(minor_version())
+    found = _all(path).get(minor_version())
     return None if found is None else Budget(**found)
 
 
-def renew(counted: dict[str, float]) -> None:
+def renew(counted: dict[str, float], path: Path = PATH) -> None:
     """Make what was counted the budget of this Python's minor version."""
     budget = Budget(build(), {name: round(value) for name, value in counted.items()})
-    PATH.write_text(json.dumps({**_all(), minor_version(): asdict(budget)}, indent=2, sort_keys=True) + "\n")
+    path.write_text(json.dumps({**_all(path), minor_version(): asdict(budget)}, indent=2) + "\n")
 
 
 def exceeded(counted: dict[str, float], budget: Budget) -> list[str]:
@@ -55,5 +56,5 @@ def exceeded(counted: dict[str, float], budget: Budget) -> list[str]:
     return [name for name, value in counted.items() if value > budget.instructions.get(name, 0) * TOLERANCE]
 
 
-def _all() -> dict[str, dict[str, object]]:
-    return json.loads(PATH.read_text()) if PATH.exists() else {}
+def _all(path: Path) -> dict[str, dict[str, Any]]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}

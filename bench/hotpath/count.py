@@ -18,10 +18,9 @@ def instructions_per_request() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "counted")
         words = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-before=getpriority"]
-        env = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{BENCH}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
             [*words, f"--callgrind-out-file={out}", sys.executable, "-m", "hotpath.scenarios"],
-            env=env,
+            env=_environment(),
             cwd=BENCH,
             check=False,
             capture_output=True,
@@ -33,6 +32,12 @@ def instructions_per_request() -> dict[str, float]:
             name: (_total(out, 3 * number + 3) - _total(out, 3 * number + 2)) / (LONG - SHORT)
             for number, name in enumerate(SCENARIOS)
         }
+
+
+def _environment() -> dict[str, str]:
+    """Return ours without what would change what runs: coverage's tracer, options of Python."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "PYTHON"))}
+    return kept | {"PYTHONHASHSEED": "0", "PYTHONPATH": f"{BENCH}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _total(out: Path, mark: int) -> int:

@@ -1,4 +1,5 @@
--- What wrk sends: `wrk -s client.lua URL -- plain|browser|post|close`; and its figures as one line of JSON.
+-- What wrk sends: `wrk -s client.lua URL -- plain|browser|post|close|mixed`; and its figures as one line of JSON.
+-- In `mixed`, the connections of the first of wrk's threads ask for the slow answer, all others for the quick one.
 
 local fields = {
     browser = {
@@ -18,10 +19,19 @@ local fields = {
     close = { ["Connection"] = "close" },
 }
 
+local threads = 0
+
+function setup(thread)
+    threads = threads + 1
+    thread:set("number", threads)
+end
+
 function init(words)
     for name, value in pairs(fields[words[1]] or {}) do wrk.headers[name] = value end
     if words[1] == "post" then
         wrk.method, wrk.body = "POST", string.rep("x", 65536)
+    elseif words[1] == "mixed" and number == 1 then
+        wrk.path = "/?slow"
     end
 end
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+from configparser import ConfigParser
 from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
@@ -15,7 +16,7 @@ _STAMP = VENV / "installed.txt"
 
 def enter(*more: str) -> None:
     """Go on in bench/.venv with everything installed, `more` requirements too; made anew for another Python."""
-    wanted = "\n".join([sys.version, (BENCH / "peers.txt").read_text(), (ROOT / "setup.cfg").read_text()])
+    wanted = _wanted()
     inside = Path(sys.prefix).resolve() == VENV.resolve()
     if not _STAMP.exists() or (_STAMP.read_text() != wanted and not inside):
         print(f"making {VENV}: this takes a minute", file=sys.stderr)
@@ -26,6 +27,13 @@ def enter(*more: str) -> None:
         install(*more)
     if not inside:
         os.execv(BIN / "python", [str(BIN / "python"), *sys.argv])
+
+
+def _wanted() -> str:
+    """Say what has to be installed, and for which Python."""
+    (setup := ConfigParser()).read(ROOT / "setup.cfg")
+    ours = setup["options"]["install_requires"] + setup["options.extras_require"]["bench"]
+    return "\n".join([sys.version, ours, (BENCH / "peers.txt").read_text()])
 
 
 def install(*words: str) -> None:

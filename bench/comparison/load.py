@@ -13,10 +13,13 @@ from contextlib import contextmanager
 
 from attrs import frozen
 
+from comparison.scenarios import Scenario
 from environment import BENCH
 
 PROBE_PERIOD = 0.02
 """Seconds between health probes: 1 % of one core, and 200 of them in 4 s."""
+PROBE_PATIENCE = 10.0
+"""Seconds that a probe waits; one that fails counts as these."""
 
 
 @frozen
@@ -32,11 +35,14 @@ class Load:
     broken: int
 
 
-def load(port: int, connections: int, client: str, seconds: float) -> Load:
+def load(port: int, scenario: Scenario, seconds: float) -> Load:
     """Have wrk ask from this process's core for so long."""
-    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", f"{BENCH}/client.lua"]
+    words = ["wrk", f"-t{scenario.client_threads}", f"-c{scenario.connections}", f"-d{seconds:g}s"]
     text = subprocess.run(
-        [*words, f"http://127.0.0.1:{port}/", "--", client], check=True, capture_output=True, text=True
+        [*words, "-s", f"{BENCH}/client.lua", f"http://127.0.0.1:{port}/", "--", scenario.client],
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     return Load(**json.loads(text.strip().rpartition("\n")[2]))
 
@@ -64,10 +70,13 @@ class Probe:
     def _ask(self) -> None:
         while not self._ended.wait(PROBE_PERIOD):
             began = time.perf_counter()
-            with socket.create_connection(("127.0.0.1", self._port), 10) as connection:
-                connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                connection.recv(100)
-            self._took.append(time.perf_counter() - began)
+            try:
+                with socket.create_connection(("127.0.0.1", self._port), PROBE_PATIENCE) as connection:
+                    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    connection.recv(100)
+                self._took.append(time.perf_counter() - began)
+            except OSError:
+                self._took.append(PROBE_PATIENCE)
 
 
 @contextmanager

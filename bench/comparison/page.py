@@ -34,7 +34,8 @@ def tables(run: dict[str, Any]) -> str:
 def _table(name: str, threads: int, connections: int, rows: list[dict[str, Any]]) -> str:
     keys = [key for key in _COLUMNS if key != "mib_per_s" or SCENARIOS[name].shows == key]
     keys = [key for key in keys if any(key in row["figures"] for row in rows)]
-    title = f"### {name}: {SCENARIOS[name].asks}\n\n{threads} threads, {connections} connections"
+    asks = SCENARIOS[name].asks
+    title = f"### {name}, {threads} threads\n\n{asks[0].upper() + asks[1:]}; {connections} connections."
     lines = [_line(["Server", *(_COLUMNS[key][0] for key in keys)]), "|---" + "|--:" * len(keys) + "|"]
     ordered = sorted(rows, key=lambda row: row["figures"].get("cpu_us", float("inf")))
     return "\n".join([title, "", *lines, *(_line([_label(row), *_cells(row, keys)]) for row in ordered)])

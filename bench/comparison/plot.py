@@ -15,13 +15,15 @@ from matplotlib.figure import Figure
 from comparison.main import LAST
 from comparison.page import document
 from comparison.scenarios import SCENARIOS, Scenario
-from comparison.servers import SERVERS
+from comparison.servers import SERVERS, USUAL
 from environment import ROOT
 
 _COLUMNS = 2
 _OURS, _THEIRS = ("#ea580c", "#9a3412"), ("#94a3b8", "#64748b")
 """Bars' colors: the small pool's, the large one's."""
 _INK = "#334155"
+SMALL = 4
+"""Threads of the small pool."""
 _FIGURES = {
     "cpu_us": "CPU µs per request, less is better",
     "requests_per_s": "requests per second, more is better",
@@ -61,6 +63,7 @@ def draw(run: dict[str, Any], path: Path) -> None:
     with mpl.rc_context(_SETTINGS):
         figure = Figure(figsize=(10, 2.4 * height), layout="constrained")
         figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
+        figure.suptitle(f"Light bars: a pool of {SMALL} threads; dark bars: of 32", x=0.01, ha="left", fontsize=9)
         grid = list(figure.subplots(height, _COLUMNS, squeeze=False).flat)
         for axes, (scenario, rows) in zip(grid, panels, strict=False):
             _panel(axes, scenario, [row for row in rows if _counts(row)])
@@ -79,14 +82,13 @@ def _panel(axes: Axes, scenario: Scenario, rows: list[dict[str, Any]]) -> None:
     for position, name in enumerate(names):
         for number, size in enumerate(sizes):
             value = values.get((name, size), 0)
-            color = (_OURS if name == "ours" else _THEIRS)[number % 2]
+            color = (_OURS if name == "ours" else _THEIRS)[size > SMALL]
             bar = axes.barh(position + (number - (len(sizes) - 1) / 2) * height, value, height * 0.92, color=color)
             axes.bar_label(bar, [_short(value) if value else "–"], padding=3)
     axes.set_yticks(range(len(names)), [SERVERS[name].label for name in names])
-    axes.invert_yaxis()
-    pools = " and ".join(str(size) for size in sizes)
+    axes.set_ylim(max(len(names), len(USUAL)) - 0.4, -0.6)  # bars of the same thickness everywhere, the first on top
     axes.set_title(f"{scenario.name}: {scenario.asks}", loc="left", fontsize=10.5, fontweight="bold")
-    axes.set_xlabel(f"{_FIGURES[shows]} ({pools} threads)", loc="left")
+    axes.set_xlabel(_FIGURES[shows], loc="left")
     axes.set_xlim(0, max(values.values(), default=1) * 1.15)
     _quiet(axes, names)
 

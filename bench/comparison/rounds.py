@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from statistics import median
+from subprocess import CalledProcessError
 from typing import Any
 
 from attrs import frozen
@@ -37,7 +38,7 @@ def compare(scenario: Scenario, threads: int, plan: Plan) -> list[dict[str, Any]
             _say(f"{scenario.name}, {threads} threads, round {number + 1} of {plan.rounds}: {name}")
             try:
                 seen[name].append(_measure(name, scenario, threads, plan))
-            except (ServerFailedError, OSError) as error:
+            except (ServerFailedError, OSError, CalledProcessError) as error:
                 failed[name] = str(error)
                 _say(f"  {error}")
     return [_row(scenario, threads, name, seen[name], failed.get(name)) for name in names]
@@ -63,7 +64,7 @@ def _row(
 
 def _measure(name: str, scenario: Scenario, threads: int, plan: Plan) -> dict[str, float]:
     with running(name, scenario, threads, plan.server_core) as server:
-        load(server.port, scenario.connections, scenario.client, WARM_UP)
+        load(server.port, scenario, WARM_UP)
         if not scenario.idle:
             return _figures(name, server, scenario, plan.seconds)
         return _beside_idle(name, server, scenario, plan.seconds)
@@ -83,7 +84,7 @@ def _beside_idle(name: str, server: Running, scenario: Scenario, seconds: float)
 def _figures(name: str, server: Running, scenario: Scenario, seconds: float) -> dict[str, float]:
     probe = Probe(server.probe_port) if name == "ours" else None
     before = cpu_seconds(server.group)
-    seen = load(server.port, scenario.connections, scenario.client, seconds)
+    seen = load(server.port, scenario, seconds)
     used = cpu_seconds(server.group) - before
     requests = seen.octets / scenario.reply if scenario.reply else seen.requests
     figures = {

@@ -17,6 +17,8 @@ class Scenario:
     connections: int = 32
     client: str = "plain"
     """What client.lua sends."""
+    client_threads: int = 1
+    """Threads of wrk, which share the connections evenly, and one core."""
     logged: bool = False
     """With the access log on; servers that have none are left out."""
     reply: int = 0
@@ -33,12 +35,10 @@ SCENARIOS = {
     each.name: each
     for each in (
         Scenario("hello", "13 octets at once"),
-        Scenario("browser", "the same, asked with a browser's twelve field lines", client="browser"),
-        Scenario("close", "the same, one connection per request", client="close", threads=(4,)),
-        Scenario("logged", "the same, access log on", logged=True, threads=(4,)),
-        Scenario(
-            "idle", "the same, beside 10,000 idle connections", idle=10_000, threads=(4,), only=("ours", "granian")
-        ),
+        Scenario("browser", "a browser's twelve field lines", client="browser"),
+        Scenario("close", "one connection per request", client="close", threads=(4,)),
+        Scenario("logged", "access log on", logged=True, threads=(4,)),
+        Scenario("idle", "beside 10,000 idle connections", idle=10_000, threads=(4,), only=("ours", "granian")),
         Scenario("echo", "64 KiB sent and given back", app="apps:echo", client="post"),
         Scenario(
             "stream", "10 MiB in blocks of 64 KiB", "apps:stream", connections=8, reply=10 << 20, shows="mib_per_s"
@@ -47,6 +47,14 @@ SCENARIOS = {
         Scenario("django", "a Django page, ORM and template", app="djangopage:app", shows="requests_per_s"),
         Scenario("sleepy", "each waits 10 ms", app="apps:sleepy", connections=64, shows="requests_per_s"),
         Scenario("cpu5", "each computes 5 ms", app="apps:cpu5", shows="p99_ms"),
-        Scenario("mixed", "one connection of ten waits 20 ms", app="apps:mixed", shows="requests_per_s"),
+        Scenario(
+            "mixed",
+            "one connection of ten waits 20 ms",
+            app="apps:mixed",
+            connections=30,
+            client="mixed",
+            client_threads=10,
+            shows="requests_per_s",
+        ),
     )
 }

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import frozen
@@ -107,7 +107,8 @@ def running(name: str, scenario: Scenario, threads: int, core: int) -> Iterator[
         except ServerFailedError as error:
             raise ServerFailedError(f"{error}: {_last_line(err) or _last_line(out)}") from None
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 

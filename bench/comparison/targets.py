@@ -89,8 +89,9 @@ class Rows:
 
 def verdicts(rows: Iterable[dict[str, Any]]) -> list[Verdict]:
     """Judge every target for which there are figures."""
-    table = Rows(rows)
-    return [verdict for target in TARGETS for threads in target.threads for verdict in _judge(target, threads, table)]
+    table, order = Rows(rows), list(SCENARIOS)
+    targets = sorted(TARGETS, key=lambda target: order.index(target.scenario))
+    return [verdict for each in targets for threads in each.threads for verdict in _judge(each, threads, table)]
 
 
 def _judge(target: Target, threads: int, rows: Rows) -> Iterator[Verdict]:
@@ -111,7 +112,7 @@ def _judge(target: Target, threads: int, rows: Rows) -> Iterator[Verdict]:
 
 def _references(target: Target, threads: int, rows: Rows) -> Iterator[tuple[str, float | None]]:
     """Give what the factor is of: in words, and its figure."""
-    times = f"{target.factor:.3g} ×"
+    times = f"{target.factor:.3g} ×" if target.factor > 0.5 else f"1/{1 / target.factor:.3g} ×"
     if target.of is not None:
         scenario, count = target.of
         yield f" ({times} our {scenario}, {count} threads)", rows.get(scenario, count, "ours", target.figure)

@@ -16,7 +16,7 @@ from attrs import asdict, frozen
 
 PATH = Path(__file__).parent / "budgets.json"
 TOLERANCE = 1.03
-"""What may be exceeded without a word: the C library's and the processor's differences are below it."""
+"""What may be exceeded without a word: where objects happen to lie in memory is worth up to 1 %."""
 
 
 @frozen

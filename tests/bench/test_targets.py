@@ -29,6 +29,11 @@ def test_our_cpu_is_at_most_a_share_of_a_peers(ours, theirs, met):
     assert verdict.bound == "≤ 20 (0.8 × granian's)"
 
 
+def test_a_small_share_is_told_as_a_fraction():
+    (verdict,) = verdicts([row("hello", 4, "ours", cpu_us=20.0), row("hello", 4, "gunicorn", cpu_us=180.0)])
+    assert (verdict.met, verdict.bound) == (True, "≤ 20 (1/9 × gunicorn's)")
+
+
 @pytest.mark.parametrize(("rate", "met"), [(3104.0, True), (3103.0, False)])
 def test_a_rate_is_at_least_a_share_of_the_ideal(rate, met):
     (verdict,) = verdicts([row("sleepy", 32, "ours", requests_per_s=rate)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from select import EPOLLIN
 
 from zope.interface import implementer
 
@@ -13,6 +14,7 @@ from wsgicontainer.interfaces import IApplicationThreads, IJob, IOpenConnection,
 class EndlessWire:
     """A client that asks the same again and again, and takes every reply."""
 
+    usual = EPOLLIN
     secure = False
     peer = ("127.0.0.1", "50000")
     local = ("127.0.0.1", "8000")
@@ -42,9 +44,10 @@ class EndlessWire:
     def look_again(self) -> None:
         """Ring by itself at the next request."""
 
-    def send(self, data: bytes) -> None:
-        """Keep the last that was said."""
+    def send(self, data: bytes) -> bool:
+        """Keep the last that was said; a kernel would have taken it all."""
         self.said = data
+        return True
 
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """No scenario sends files."""

@@ -1,25 +1,64 @@
-"""What the benchmark serves: one small WSGI application per question."""
+"""What the benchmark serves: small WSGI applications, one per question. Every server gets the same ones."""
 
 import time
+from functools import cache
 
-_PLAIN = [("Content-Type", "text/plain"), ("Content-Length", "13")]
+_TEXT = b"Hello, world\n"
+_FIELDS = [("Content-Type", "text/plain"), ("Content-Length", str(len(_TEXT)))]
+_BLOCK = b"x" * 65536
+_BLOCKS = 160
 
 
 def hello(environ, start_response):
     """Answer at once: what the server itself costs."""
-    start_response("200 OK", _PLAIN)
-    return [b"Hello, world\n"]
+    start_response("200 OK", list(_FIELDS))
+    return [_TEXT]
 
 
-def waits(environ, start_response):
-    """Wait 10 ms, as for a database: whether other requests run meanwhile."""
+def sleepy(environ, start_response):
+    """Wait 10 ms, as for a database: whether the other requests run meanwhile."""
     time.sleep(0.01)
     return hello(environ, start_response)
 
 
-def computes(environ, start_response):
-    """Use the CPU for 5 ms: how long each waits for its turn."""
+def cpu5(environ, start_response):
+    """Compute for 5 ms: how long each waits for its turn."""
     end = time.thread_time() + 0.005
     while time.thread_time() < end:
-        pass
+        sum(range(500))
     return hello(environ, start_response)
+
+
+def mixed(environ, start_response):
+    """Wait 20 ms where asked to, else answer at once: whether the slow ones hold up the quick ones."""
+    if environ["QUERY_STRING"] == "slow":
+        time.sleep(0.02)
+    return hello(environ, start_response)
+
+
+def echo(environ, start_response):
+    """Give the content back."""
+    content = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(len(content)))])
+    return [content]
+
+
+def stream(environ, start_response):
+    """Send 10 MiB in blocks of 64 KiB."""
+    length = str(len(_BLOCK) * _BLOCKS)
+    start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", length)])
+    return (_BLOCK for _ in range(_BLOCKS))
+
+
+@cache
+def _flask():
+    import flask
+
+    site = flask.Flask(__name__)
+    site.add_url_rule("/", view_func=lambda: "Hello, world\n")
+    return site
+
+
+def flaskapp(environ, start_response):
+    """Answer through Flask: what is left of a difference when a framework does its part."""
+    return _flask()(environ, start_response)

@@ -137,8 +137,7 @@ def _web(
 ) -> WebService:
     """Return the service that listens, and looks after the roll of connections."""
     roll = Roll(settings.max_connections)
-    proxies = Proxies(settings.forwarded_allow_ips)
-    site = _site(settings, proxies, threads, roll, log)
+    site = _site(settings, threads, roll, log)
     if nest is not None:
         site.moment = nest.moment
     factory = Taking(
@@ -149,12 +148,14 @@ def _web(
         patience=settings.send_timeout,
         disk=Disk(settings.output_disk),
     )
-    ports = [(port, endpoint_for(reactor, port, settings.backlog, proxies.trusts)) for port in settings.ports]
+    trusts = Proxies(settings.forwarded_allow_ips).trusts
+    ports = [(port, endpoint_for(reactor, port, settings.backlog, trusts)) for port in settings.ports]
     listeners = [Listener(description, endpoint) for description, endpoint in ports]
-    return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout)
+    return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout, factory.adopt)
 
 
-def _site(settings: Settings, proxies: Proxies, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
+def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
+    proxies = Proxies(settings.forwarded_allow_ips)
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
     return Site(
         parser=HeadParser(limits),

@@ -46,9 +46,18 @@ class Nest:
         self._watch_lock = threading.Lock()
 
     def add(self, descriptor: int, ready: Callable[[int], None]) -> None:
-        """Have `ready(events)` called by the holder of the lead whenever something happens. Runs in: reactor thread."""
+        """Have `ready(events)` called by the holder of the lead whenever something happens. Runs in: any."""
         self._ready[descriptor] = ready
         self._inner.register(descriptor, _INTEREST)
+
+    def listen(self, descriptor: int, ready: Callable[[int], None]) -> None:
+        """Have `ready(events)` called as long as connections wait to be accepted (level-triggered)."""
+        self._ready[descriptor] = ready
+        self._inner.register(descriptor, _IN)
+
+    def mute(self, descriptor: int, on: bool) -> None:
+        """Have a listening socket's connections wait, or tell of them again. Runs in: any."""
+        self._inner.modify(descriptor, 0 if on else _IN)
 
     def renew(self, descriptor: int) -> None:
         """Report a connection's state once more, as if it had just changed. Runs in: the owner."""

@@ -50,18 +50,21 @@ class Roll:
         return iter(list(self._open.values()))
 
     def enter(self, connection: IOpenConnection) -> None:
-        """Add a connection. Runs in: reactor thread."""
+        """Add a connection. Runs in: any."""
         self._open[id(connection)] = connection
         if len(self._open) >= self._limit and not self._crowded:
             self._crowded = True
-            self._tell_crowded()
-            self._look_for_room()  # one may have left before it could know
+            self._soon(self._crowd)
 
     def strike(self, connection: IOpenConnection) -> None:
         """Take a closed connection off the roll. Runs in: any."""
         self._open.pop(id(connection), None)
         if self._crowded and len(self._open) < self._limit:
             self._soon(self._look_for_room)
+
+    def _crowd(self) -> None:
+        self._tell_crowded()
+        self._look_for_room()  # one may have left before it could know
 
     def _look_for_room(self) -> None:
         """Tell it, if it is still so: others may have come meanwhile. Runs in: reactor thread."""

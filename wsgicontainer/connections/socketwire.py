@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 from time import monotonic
@@ -62,12 +63,20 @@ class SocketWire:
     )
 
     def __init__(
-        self, sock: socket.socket, nest: Nest, *, budget: int, patience: float, disk: Disk = NO_DISK
+        self,
+        sock: socket.socket,
+        nest: Nest,
+        *,
+        budget: int,
+        patience: float,
+        disk: Disk = NO_DISK,
+        names: tuple[object, object] | None = None,
     ) -> None:
         """Take over a connected, non-blocking socket.
 
         `budget` is how many octets may stay unsent in memory, the rest goes to `disk`; `patience` how many seconds
-        `wait_for_room` waits for the peer to take any of them.
+        `wait_for_room` waits for the peer to take any of them. `names` are what getpeername and getsockname would tell,
+        as far as known, of a socket that has TCP_NODELAY already.
         """
         self._disk, self._waited = disk, 0.0
         self._socket, self._nest, self._budget, self._patience = sock, nest, budget, patience
@@ -77,9 +86,13 @@ class SocketWire:
         self._kept = self._flushed = 0
         self._closing = Lock()
         self.drained = self.hung_up = self.secure = False
-        self.peer, self.local = _address(sock.getpeername), _address(sock.getsockname)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if names is None:
+            names = _name(sock.getpeername), None
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer, local = names
+        self.peer = _address(peer)
+        self.local = _address(_name(sock.getsockname) if local is None else local)
 
     usual = _IN | _OUT
     """The kernel reports room with what has come, as long as there is any."""
@@ -240,10 +253,13 @@ class SocketWire:
         return True
 
 
-def _address(ask: object) -> tuple[str, str]:
-    """Return host and port as text; ("", "") for unix sockets and peers that have left already."""
+def _name(ask: Callable[[], object]) -> object:
     try:
-        name = ask()  # type: ignore[operator]
-    except OSError:
-        return "", ""
+        return ask()
+    except OSError:  # it has left already
+        return ""
+
+
+def _address(name: object) -> tuple[str, str]:
+    """Return host and port as text; ("", "") for unix sockets and peers that have left already."""
     return (str(name[0]), str(name[1])) if isinstance(name, tuple) else ("", "")

@@ -1,11 +1,13 @@
 """The protocol factory that any Twisted endpoint calls: it takes each accepted connection over.
 
 A plain TCP or unix socket leaves the reactor for the nest; anything else keeps its Twisted transport. Twisted's
-transport object of a taken socket is dropped: no port keeps count of it, and nothing of it stays in the reactor.
+transport object of a taken socket is dropped: no port keeps count of it, and nothing of it stays in the reactor. Where
+the port itself is plain, whoever leads accepts (`Door`), and no transport is made at all.
 """
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,12 +18,14 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from wsgicontainer.connections.door import Door
 from wsgicontainer.connections.nest import Nest
 from wsgicontainer.connections.overflow import NO_DISK, Disk
 from wsgicontainer.connections.socketwire import SocketWire
 from wsgicontainer.connections.transportwire import TransportWire
 
 _PLAIN = (tcp.Server, unix.Server)
+_PORTS = (tcp.Port, unix.Port)
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -52,6 +56,21 @@ class Taking(Factory):
     def acceptableProtocols(self) -> list[bytes]:  # noqa: N802 (Twisted's name)
         """Return what is spoken, for a TLS client that offers several (RFC 7301)."""
         return [b"http/1.1"]
+
+    def adopt(self, port: Any) -> Any:
+        """Take over accepting from a port if its connections are plain and ours; return what stands for it.
+
+        Runs in: reactor thread.
+        """
+        if self._nest is None or type(port) not in _PORTS or port.factory is not self:
+            return port
+        return Door(port, self._nest, self._welcome)
+
+    def _welcome(self, sock: socket.socket, peer: object, local: object) -> None:
+        """Take a connection that was just accepted. Runs in: the holder of the lead."""
+        assert self._nest is not None
+        wire = self._socket_wire(sock, self._nest, names=(peer, local))
+        self._nest.add(sock.fileno(), self._open(wire).noticed)
 
     def connected(self, protocol: _Taken) -> None:
         """Take over a connection that was just accepted. Runs in: reactor thread."""

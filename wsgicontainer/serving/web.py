@@ -59,8 +59,10 @@ class WebService(Service):
         site: Site,
         roll: Roll,
         graceful: float,
+        adopt: Callable[[Any], Any] = lambda port: port,
     ) -> None:
-        """`graceful` is how many seconds a drain waits for what runs."""
+        """`graceful` is how many seconds a drain waits for what runs; `adopt` returns what stands for a port."""
+        self._adopt = adopt
         self._reactor, self._listeners, self._factory = reactor, listeners, factory
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
@@ -113,6 +115,7 @@ class WebService(Service):
                 raise _refusal(listener.description, failures[0])
 
     def _opened(self, port: Any, description: str) -> None:
+        port = self._adopt(port)
         self._ports.append(port)
         _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), description))
 

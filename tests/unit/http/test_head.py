@@ -79,6 +79,8 @@ def test_request_lines(line, parts):
         ("GET http:///a HTTP/1.1", 400),
         ("GET http://:80/a HTTP/1.1", 400),
         ("GET http://u@o/ HTTP/1.1", 400),
+        ("GET http://[::/ HTTP/1.1", 400),
+        ("GET http://[a]/ HTTP/1.1", 400),
         ("GET / HTTP/11", 400),
         ("GET / HTTP/1.10", 400),
         ("GET / http/1.1", 400),
@@ -136,6 +138,9 @@ def test_framing(fields, length):
         ("Content-Length: 1\nTransfer-Encoding: chunked", 400),
         ("Transfer-Encoding:", 400),
         ("Transfer-Encoding: identity", 400),
+        ("Transfer-Encoding: \xa0chunked", 400),
+        ("Transfer-Encoding: gzip, \x85chunked", 400),
+        ("Transfer-Encoding: chunked,", 400),
         ("Transfer-Encoding: chunked, gzip", 400),
         ("Transfer-Encoding: chunked, chunked", 400),
         ("Transfer-Encoding: chunked\nTransfer-Encoding: chunked", 400),
@@ -173,6 +178,7 @@ def test_transfer_encoding_on_http_1_0():
         ("1.0", "Keep-Alive", True),
         ("1.0", "keep-alive, close", False),
         ("1.0", "x", False),
+        ("1.0", "\xa0keep-alive", False),
     ],
 )
 def test_persistence(protocol, connection, persistent):

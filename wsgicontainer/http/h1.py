@@ -246,6 +246,12 @@ class Connection:
         """
         if buffer == b"\r":  # half of the empty line that is forgiven
             return None
+        cut = buffer.find(b"\r\n")
+        if cut >= looked_at:
+            try:
+                self.site.parser.check_request_line(buffer[:cut])
+            except PeerError as error:
+                return error
         if buffer[0] not in _TOKEN or _BARE_END.search(buffer, looked_at):
             return PeerError("400 Bad Request", "malformed request")
         if len(buffer) <= self.site.limits.head:

@@ -23,6 +23,7 @@ from wsgicontainer.messages import Request
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
+_CODING = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+([ \t]*;.*)?")
 _SECRET = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
 _MEMO_ENTRIES = 4096
 """Lines remembered of each kind: far more than the browsers of a day differ in; full, it starts anew."""
@@ -200,6 +201,8 @@ def _check_coding(coding: str, given: str | None, protocol: str) -> None:
     if coding.lower() == "chunked":
         return
     codings = [part.strip(" \t").lower() for part in coding.split(",")]
+    if not all(_CODING.fullmatch(part) for part in codings):
+        raise PeerError("400 Bad Request", "malformed Transfer-Encoding")
     if codings[-1] != "chunked" or codings.count("chunked") > 1:
         raise PeerError("400 Bad Request", "chunked is not the last transfer coding, once")
     raise PeerError("501 Not Implemented", "the only transfer coding spoken here is chunked")

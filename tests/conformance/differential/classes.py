@@ -212,9 +212,9 @@ CLASSES = [
         octets=rb"\r\r\n|[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\n[ \t]",
     ),
     Class(
-        "llhttp",
+        _EITHER,
         _THEY,
-        "HttpParserError: Content-Length can",
+        "HttpParserError: .*Content-Length|bad Content-Length|conflicting Content-Length",
         "a trailer field `Content-Length`",
         "A trailer field frames nothing (RFC 9110 section 6.5.1): it is dropped unread.",
         octets=rb"(?i)\r\n0[^\r\n]*\r\n(?:[^\r\n]+\r\n)*Content-Length",
@@ -222,10 +222,10 @@ CLASSES = [
     Class(
         "llhttp",
         _WE,
-        "400 .*malformed request line",
+        "400 .*malformed request",
         "a request line without a version",
         "It takes it for HTTP/0.9, with field lines that HTTP/0.9 has not.",
-        octets=rb"(?m)^[^ \r\n]+ [^ \r\n]* ?\r\n",
+        octets=rb"(?m)^[^ \r\n]+ +[^ \r\n]* ?\r?\n",
     ),
     Class(
         "h11",
@@ -266,5 +266,13 @@ CLASSES = [
         "blanks around a chunk extension's parts",
         "RFC 9112 section 7.1.1 has them, as bad whitespace that one reads.",
         octets=rb"\n[0-9A-Fa-f]+[ \t]*;[^\r\n]*",
+    ),
+    Class(
+        "h11",
+        "we wait, they refuse",
+        "illegal request line",
+        "a CR behind a request",
+        "It is half of the empty line that is forgiven (RFC 9112 section 2.2).",
+        octets=rb"\r\Z",
     ),
 ]

@@ -67,7 +67,8 @@ def of_h11(octets: bytes) -> Reading:
     connection, read = h11.Connection(h11.SERVER, max_incomplete_event_size=65536), []
     request, content = None, b""
     try:
-        connection.receive_data(octets)
+        if octets:  # none at all would be the end of the connection
+            connection.receive_data(octets)
         while (event := connection.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
             if isinstance(event, h11.Request):
                 request, content = event, b""

@@ -71,7 +71,7 @@ def connection(octets: bytes) -> None:
 
 
 def _seen(pieces: list[bytes]) -> object:
-    house = House().receive(*filter(None, pieces))
+    house = House().receive(*filter(None, pieces)).end()
     assert not house.wire.reset, "an exception was caught"
     return house.responder.seen, [entry.code < 400 for entry in house.log.entries]
 

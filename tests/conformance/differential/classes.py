@@ -275,4 +275,12 @@ CLASSES = [
         "It is half of the empty line that is forgiven (RFC 9112 section 2.2).",
         octets=rb"\r\Z",
     ),
+    Class(
+        "llhttp",
+        _WE,
+        "400 .*malformed request",
+        "bare LF, or several empty lines, before a request",
+        "It skips any number; one is forgiven here (RFC 9112 section 2.2), as each renews a clock.",
+        octets=rb"\A[\r\n]|\r\n\r\n[^\r\n]{0,64}[\r\n]",
+    ),
 ]

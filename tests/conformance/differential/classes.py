@@ -237,7 +237,7 @@ CLASSES = [
     ),
     Class(
         "llhttp",
-        "we refuse, they wait",
+        _WE,
         "400 .*malformed Content-Length",
         "a length of 19 digits",
         "It counts to 2⁶⁴; what is longer than 18 digits is no content that anybody sends.",

@@ -12,10 +12,10 @@ BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO := examples/03-django
 
-.PHONY: help demo test lint types imports docs coverage clean
+.PHONY: help demo test lint types imports docs coverage fuzz clean
 help:
 	@sed -n '1,3s/^# //p' Makefile
-	@echo "also: lint types imports docs coverage clean"
+	@echo "also: lint types imports docs coverage fuzz clean"
 
 demo: $(VENV)/.demo
 	@cd $(DEMO) && $(BIN)/python manage.py prepare
@@ -36,6 +36,14 @@ coverage: $(VENV)/.test
 	$(BIN)/coverage run -m pytest $(PYTEST_OPTIONS) $(TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# make fuzz TARGET=framing FUZZ_SECONDS=60; see tests/fuzz/README.md
+TARGET ?= connection
+FUZZ_SECONDS ?= 300
+fuzz: $(VENV)/.fuzz
+	@mkdir -p build/fuzz/$(TARGET)
+	$(BIN)/python -m tests.fuzz $(TARGET) -max_len=600 -timeout=10 -max_total_time=$(FUZZ_SECONDS) \
+		-artifact_prefix=build/fuzz/$(TARGET)- build/fuzz/$(TARGET) tests/fuzz/corpus/$(TARGET)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -67,7 +75,7 @@ $(VENV)/.demo: $(VENV)/.made setup.cfg pyproject.toml $(DEMO)/requirements.txt
 	@$(PIP) --editable . --requirement $(DEMO)/requirements.txt
 	@touch $@
 
-$(VENV)/.test $(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
+$(VENV)/.test $(VENV)/.dev $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.made setup.cfg pyproject.toml
 	@echo "installing what '$*' needs into $(VENV)"
 	@$(PIP) --editable '.[$*]'
 	@touch $@

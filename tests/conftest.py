@@ -8,6 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is no mistake of ours: examples are bounded in number, never in time.
+settings.register_profile("wsgicontainer", deadline=None)
+settings.load_profile("wsgicontainer")
 
 ROOT = Path(__file__).parent.parent
 APPS = Path(__file__).parent / "apps"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.settings import OPTIONS, Mount, Settings, Static, Timer
-from wsgicontainer.settings.kinds import escape, split_escaped
+from wsgicontainer.settings.kinds import Kind, Wrong, escape, seconds, size, split_escaped, whole
 from wsgicontainer.settings.pages import help_page, reference_page, summary_page, toml_page
 from wsgicontainer.settings.table import FIELDS, default_threads
 
@@ -317,6 +317,21 @@ def test_the_printed_configuration_is_one(settings: Settings) -> None:
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=4))
 def test_escaped_parts_come_back(parts: list[str]) -> None:
     assert split_escaped(",".join(escape(part, ",") for part in parts), ",") == parts
+
+
+DIGITS = st.text(alphabet="0123456789.eE+-_ kKmMgGxnaif\u0661", max_size=22)
+NUMBERS = DIGITS | st.integers().map(str) | st.floats().map(str)
+
+
+@given(st.sampled_from([whole(-5, 10**12), seconds(0.1, 86400), size(4096, 2**40), size(1, 2**30, zero=True)]), NUMBERS)
+def test_any_number_is_within_its_span_and_survives_writing_or_is_wrong(kind: Kind, text: str) -> None:
+    try:
+        value = kind.parse(text)
+    except Wrong as wrong:
+        if wrong.mend:
+            kind.parse(wrong.mend)  # what the operator is told to write is right
+        return
+    assert kind.parse(str(kind.write(value))) == value
 
 
 def test_a_last_backslash_stays() -> None:

@@ -19,7 +19,7 @@ from typing import TypeVar
 from attrs import frozen
 
 from wsgicontainer.errors import PeerError
-from wsgicontainer.http.headers import HOST
+from wsgicontainer.http.headers import is_host
 
 ANYONE, UNIX = "*", "unix:"
 """Beside addresses and networks: every peer, and every peer on a unix socket."""
@@ -219,7 +219,7 @@ def _scheme(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    if text and (text.startswith(":") or not HOST.fullmatch(text)):
+    if text and (text.startswith(":") or not is_host(text)):
         raise PeerError("400 Bad Request", "a proxy names a malformed host")
     return text
 

@@ -2,7 +2,7 @@
 
 Each reader is fed the octets as they come and returns the content in them and, once complete, what follows it.
 Whatever is not exactly the grammar is PeerError 400; more content than the limit is 413. Chunk extensions and trailer
-fields are bounded, checked for control characters and dropped.
+fields are bounded, checked and dropped.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import re
 
 from wsgicontainer.errors import PeerError
 
-_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
-_TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_EXTENSION = rb"[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?"
+_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*")
+_TRAILER = re.compile(_TOKEN + rb":[\t\x20-\x7e\x80-\xff]*")
 LONGEST_SIZE_LINE = 1024
 """Octets of a chunk's size and extensions: nobody uses extensions, and they are a way to hide work."""
 LONGEST_TRAILER = 8192

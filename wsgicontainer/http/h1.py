@@ -83,6 +83,7 @@ class Connection:
         "_mark",
         "_forgiven",
         "_alone",
+        "_unseen",
     )
 
     def __init__(self, site: Site, wire: IWire) -> None:
@@ -94,6 +95,7 @@ class Connection:
         self._buffer = b""
         self._step: Callable[[Connection], int] = Connection._hear
         self._keep, self._peer_closes, self._forgiven = True, False, False
+        self._unseen = False  # whether the buffer is what followed a request, and nobody has looked at it
         self._mark: int | None = None
         self._head, self._alone = _NEVER, False
         self._request = _NO_REQUEST
@@ -232,10 +234,12 @@ class Connection:
 
     def _head_awaited(self, buffer: bytes) -> int:
         """Keep what has come of a head, unless it is wrong already."""
-        if buffer and not self._buffer:
+        begins = not self._buffer or self._unseen
+        if buffer and begins:
             self.deadline = monotonic() + self.site.clocks.header
-        looked_at = max(0, len(self._buffer) - 3)  # an empty line that was dropped, and a CR whose LF was not there
-        self._buffer, self._step = buffer, Connection._read_head
+        # Again: an empty line that was dropped, and a CR whose LF was not there.
+        looked_at = 0 if begins else max(0, len(self._buffer) - 3)
+        self._buffer, self._unseen, self._step = buffer, False, Connection._read_head
         wrong = self._wrong_already(buffer, looked_at) if buffer else None
         return WAIT if wrong is None else self._refuse(wrong)
 
@@ -246,6 +250,12 @@ class Connection:
         """
         if buffer == b"\r":  # half of the empty line that is forgiven
             return None
+        cut = buffer.find(b"\r\n")
+        if cut >= looked_at:
+            try:
+                self.site.parser.check_request_line(buffer[:cut])
+            except PeerError as error:
+                return error
         if buffer[0] not in _TOKEN or _BARE_END.search(buffer, looked_at):
             return PeerError("400 Bad Request", "malformed request")
         if len(buffer) <= self.site.limits.head:
@@ -373,6 +383,7 @@ class Connection:
         if self._keep:
             self.deadline = monotonic() + self.site.clocks.keep_alive
             self._step = Connection._read_head if self._buffer else Connection._hear
+            self._unseen = True
             return AGAIN
         if (self._peer_closes and not self._buffer) or not wire.end_output():
             return self._close()
@@ -396,7 +407,7 @@ class Connection:
         data = self.wire.receive()
         if not data:
             return self._close()
-        self._buffer = data
+        self._buffer, self._unseen = data, True
         return AGAIN
 
     def _await_end(self) -> int:

@@ -23,6 +23,7 @@ from wsgicontainer.messages import Request
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21\x22\x24-\x7e]+) HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(r"https?://([^/?]+)(.*)", re.IGNORECASE)
+_CODING = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+([ \t]*;.*)?")
 _SECRET = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
 _MEMO_ENTRIES = 4096
 """Lines remembered of each kind: far more than the browsers of a day differ in; full, it starts anew."""
@@ -91,6 +92,11 @@ class HeadParser:
         if before is None or before.octets != octets or before.protocol != protocol or host:
             before = self._field_block(octets, protocol, host)
         return Request(method, target, path, query, protocol, before.fields), before
+
+    def check_request_line(self, line: bytes) -> None:
+        """Raise PeerError for what no field line can mend: HTTP/0.9 sends nothing but this line, and waits."""
+        if line not in self._line_memo:
+            self._request_line(line)
 
     def _field_block(self, octets: bytes, protocol: str, host: str) -> FieldBlock:
         lines = octets.split(b"\r\n") if octets else []
@@ -162,7 +168,7 @@ def _target(method: str, target: str, protocol: str) -> tuple[str, str, str, str
     rest = target
     if target[0] != "/":
         match = _ABSOLUTE.fullmatch(target)
-        if match is None or match[1].startswith(":") or not headers.HOST.fullmatch(match[1]):
+        if match is None or match[1].startswith(":") or not headers.is_host(match[1]):
             raise PeerError("400 Bad Request", "malformed request target")
         host, rest = match[1], match[2]
         if not rest.startswith("/"):
@@ -194,7 +200,9 @@ def _check_coding(coding: str, given: str | None, protocol: str) -> None:
         raise PeerError("400 Bad Request", "Transfer-Encoding in HTTP/1.0")
     if coding.lower() == "chunked":
         return
-    codings = [part.strip().lower() for part in coding.split(",")]
+    codings = [part.strip(" \t").lower() for part in coding.split(",")]
+    if not all(_CODING.fullmatch(part) for part in codings):
+        raise PeerError("400 Bad Request", "malformed Transfer-Encoding")
     if codings[-1] != "chunked" or codings.count("chunked") > 1:
         raise PeerError("400 Bad Request", "chunked is not the last transfer coding, once")
     raise PeerError("501 Not Implemented", "the only transfer coding spoken here is chunked")
@@ -214,7 +222,7 @@ def _persistent(connection: str, protocol: str) -> bool:
     """RFC 9112 section 9.3."""
     if not connection:
         return protocol == "HTTP/1.1"
-    options = [option.strip() for option in connection.lower().split(",")]
+    options = [option.strip(" \t") for option in connection.lower().split(",")]
     if "close" in options:
         return False
     return protocol == "HTTP/1.1" or "keep-alive" in options

@@ -8,14 +8,14 @@ framing of the application's own. Pure; every table is a constant.
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 
 from wsgicontainer.errors import ApplicationError, PeerError
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 FIELD_LINE = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 """RFC 9112 section 5: no space before the colon, no line folding, no control character in the value."""
-HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[!$&'()*+,;=\-._~%0-9A-Za-z]*)(?::[0-9]{0,5})?")
-"""RFC 9110 section 7.2: uri-host [ ":" port ]."""
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|(?:[!$&'()*+,;=\-._~0-9A-Za-z]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?")
 
 DROPPED = frozenset(
     {
@@ -66,9 +66,21 @@ def field(line: bytes, kept: frozenset[str] = frozenset()) -> tuple[str, str]:
         key = "HTTP_" + key
     if "_" in name or ((key in DROPPED or key.startswith(_FORWARDING)) and key not in kept):
         return "", ""
-    if key == "HTTP_HOST" and not HOST.fullmatch(value):
+    if key == "HTTP_HOST" and not is_host(value):
         raise PeerError("400 Bad Request", "malformed Host")
     return key, value
+
+
+def is_host(text: str) -> bool:
+    """Tell whether this is `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2.2), empty or not."""
+    match = _HOST.fullmatch(text)
+    if match is None or match[1] is None:
+        return match is not None
+    try:
+        IPv6Address(match[1])
+    except ValueError:
+        return False
+    return True
 
 
 def joined(key: str, first: str, second: str) -> str:

@@ -47,7 +47,7 @@ def pieces_of(octets: bytes, cuts: list[int]) -> list[bytes]:
 
 CUTS = st.lists(st.integers(min_value=0, max_value=10_000), max_size=12)
 CHUNKS = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
-EXTENSION = st.sampled_from([b"", b";a", b" ; a=b", b'\t;a="b c"', b";"])
+EXTENSION = st.sampled_from([b"", b";a", b" ; a=b", b'\t; a = "b\\" c;"; d'])
 TRAILERS = st.sampled_from([b"", b"X: y\r\n", b"X:\r\nY: z\r\n"])
 
 
@@ -99,6 +99,17 @@ def test_any_octets_are_content_or_a_refusal(octets, cuts):
         b"1 \r\n",
         b"1 a\r\n",
         b"1;\x01\r\n",
+        b"1;\r\n",
+        b"1;;a\r\n",
+        b"1;a;\r\n",
+        b"1;a \r\n",
+        b"1;a b\r\n",
+        b"1;a=\r\n",
+        b"1;=b\r\n",
+        b'1;a="b\r\n',
+        b'1;a="b\\"\r\n',
+        b'1;a="b"c\r\n',
+        b"1;\xe9\r\n",
         b"1;\r;\r\n",
         b"1\n",
         b"3\r\nabcd",
@@ -132,7 +143,7 @@ def test_the_limit_counts_content_only():
 
 def test_longest_lines():
     """Exactly as long as allowed is allowed."""
-    assert chunked(b"1" + b";" * (LONGEST_SIZE_LINE - 1) + b"\r\na\r\n0\r\n\r\n") == (b"a", b"")
+    assert chunked(b"1;" + b"a" * (LONGEST_SIZE_LINE - 2) + b"\r\na\r\n0\r\n\r\n") == (b"a", b"")
     assert chunked(b"0\r\nX:" + b"y" * (LONGEST_TRAILER - 2) + b"\r\n\r\nrest") == (b"", b"rest")
 
 

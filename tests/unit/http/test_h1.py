@@ -357,6 +357,33 @@ def test_refusals(octets, code, house):
     assert not house.responder.seen
 
 
+@pytest.mark.parametrize(
+    ("octets", "code"),
+    [
+        (b"GET /\r\n", 400),
+        (b"GET / HTTP/2.0\r\n", 505),
+        (b"GET /" + b"a" * 1500 + b" HTTP/1.1 \r\nHost: h\r\n", 400),
+    ],
+)
+def test_a_request_line_that_nothing_can_mend_is_refused_at_once(octets, code, house):
+    """HTTP/0.9 sends only this line, and waits: so would we, for the head's clock."""
+    assert status_of(house.receive(octets).said()) == code
+    dripped = House().receive(b"\r\n", *(octets[at : at + 1] for at in range(len(octets))))
+    assert status_of(dripped.said()) == code
+
+
+@pytest.mark.parametrize("rest", [b"GET / HTTP/1.1\nHost: h", b"GET /\r\nHost: h", b"\0"])
+def test_what_follows_a_request_is_looked_at_as_well(rest, house):
+    """It comes with the request before it, and no more comes: waiting for more would hide the answer."""
+    assert house.receive(GET + rest).said().startswith(replied(b"") + b"HTTP/1.1 400 ")
+
+
+def test_half_a_head_after_a_request_has_the_clock_of_heads(house):
+    """Not that of idle connections, which is longer."""
+    house.receive(GET + b"GET /")
+    assert house.connection.deadline - time.monotonic() <= house.site.clocks.header
+
+
 def test_a_refused_method_says_what_is_allowed(house):
     assert b"\r\nAllow: OPTIONS\r\n" in house.receive(b"GET * HTTP/1.1\r\nHost: h\r\n\r\n").said()
 

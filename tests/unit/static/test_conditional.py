@@ -149,3 +149,33 @@ def test_a_file_from_the_future_was_modified_now():
 
 def test_a_change_of_time_or_size_changes_the_tag():
     assert len({validators_of(size, mtime, DAY).tag for size in (0, 1, 16) for mtime in (0, 1, 10**9)}) == 9
+
+
+HOSTILE = st.text(alphabet='"W/,*a \t\xe9Sun, 06 Nov1994:8GMT-', max_size=40) | st.sampled_from([SAME, EARLIER, LATER])
+FIELDS = st.sampled_from([MATCH, UNMODIFIED, NONE_MATCH, MODIFIED, "HTTP_IF_RANGE"])
+
+
+@given(st.dictionaries(FIELDS, HOSTILE), st.sampled_from([NOW, WEAK]))
+def test_any_condition_is_judged(fields: dict[str, str], current: Validators):
+    """Nothing that a peer sends is an error; 412 needs a condition on the state, 304 one on the copy."""
+    verdict = precondition(fields, current)
+    assert verdict in (200, 304, 412)
+    assert verdict != 412 or {MATCH, UNMODIFIED} & set(fields)
+    assert verdict != 304 or {NONE_MATCH, MODIFIED} & set(fields)
+    assert range_applies(fields, current) in (True, False)
+    assert current.strong or "HTTP_IF_RANGE" not in fields or not range_applies(fields, current)
+
+
+TAGS = st.lists(st.from_regex(r'(W/)?"[!#-~]{0,4}"', fullmatch=True), max_size=5)
+
+
+@given(TAGS, st.sampled_from([",", " , ", ",,\t"]))
+def test_a_tag_is_found_in_any_list_and_only_there(tags: list[str], comma: str):
+    listed = '"a"' in tags or 'W/"a"' in tags
+    assert precondition({NONE_MATCH: comma.join(tags)}, NOW) == (304 if listed else 200)
+
+
+@given(HOSTILE, st.integers(0, 4_000_000_000))
+def test_any_text_is_a_date_or_none(text: str, now: int):
+    parsed = parse_date(text, now)
+    assert parsed is None or parse_date(http_date(parsed), now) == parsed

@@ -49,3 +49,20 @@ def test_a_span_never_leaves_the_file(value: str, size: int):
     span = requested_span(value, size)
     assert span is None or (span.offset >= 0 and span.count >= 0)
     assert span is None or not span.count or span.offset + span.count <= size
+
+
+@given(st.text(alphabet="bytesBYTES=-,0129 \t\u0661", max_size=20), st.integers(0, 10**12))
+def test_any_text_is_a_span_within_the_file_or_ignored(value: str, size: int):
+    span = requested_span(value, size)
+    assert span is None or 0 <= span.offset <= span.offset + span.count <= max(size, span.offset)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 300))
+def test_a_span_is_what_a_slice_is(first: int, count: int, size: int):
+    content = bytes(number % 251 for number in range(size))
+    span = requested_span(f"bytes={first}-{first + count}", size)
+    assert span is not None
+    assert content[span.offset :][: span.count] == content[first : first + count + 1]
+    last = requested_span(f"bytes=-{count}", size)
+    assert last is not None
+    assert content[last.offset :][: last.count] == (content[-count:] if count else b"")

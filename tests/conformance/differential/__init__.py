@@ -1,0 +1,1 @@
+"""Three readers of the same octets: our connection, h11 and llhttp. `classes` explains where they may differ."""

@@ -17,7 +17,8 @@ MEBIBYTE = 1 << 20
 @pytest.fixture(scope="module")
 def site(serve_module):
     """A server that loses patience early."""
-    server = serve_module("misbehaving:application", "--send-timeout", "1", "--output-buffer", "256K")
+    budget = ("--output-buffer", "256K", "--output-disk", "0")
+    server = serve_module("misbehaving:application", "--send-timeout", "1", *budget)
     yield server
     assert server.stop() == 0, server.output()
 

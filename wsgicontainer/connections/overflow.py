@@ -11,11 +11,13 @@ import os
 import tempfile
 from collections import deque
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from attrs import define
 
 from wsgicontainer.connections.outgoing import FilePiece
+from wsgicontainer.errors import PeerGone
 
 FAST = 0.1
 """Seconds that threads have waited for a peer, all its replies together, from which on its replies go to disk."""
@@ -72,6 +74,39 @@ class Disk:
 
 
 NO_DISK = Disk(0)
+
+
+@define
+class Pace:
+    """How a peer takes what it is sent. Runs in: application thread, as the owner."""
+
+    patience: float
+    """Seconds without progress after which a peer counts as gone."""
+    waited: float = 0.0
+    """Seconds that threads have waited for it, on all its replies."""
+    _mark: int = -1
+    _since: float = 0.0
+
+    @property
+    def slow(self) -> bool:
+        """Tell whether its replies go to disk."""
+        return self.waited >= FAST
+
+    def next_wait(self) -> float:
+        """Return the seconds that a thread may wait now."""
+        return self.patience if self.slow else FAST - self.waited
+
+    def rest(self) -> None:
+        """Note that nothing is left to take: the next wait is another one."""
+        self._mark = -1
+
+    def see(self, progress: int) -> None:
+        """Look at what it has taken so far. Raises PeerGone if that was nothing for too long."""
+        now = monotonic()
+        if progress != self._mark:
+            self._mark, self._since = progress, now
+        elif now - self._since >= self.patience:
+            raise PeerGone(f"the peer took nothing for {self.patience:g} s")
 
 
 @define(eq=False)

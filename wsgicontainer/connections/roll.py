@@ -24,7 +24,7 @@ class Roll:
         """Let `limit` connections be open; see `watch` for who is told."""
         self._open: dict[int, IOpenConnection] = {}
         self._limit = limit
-        self._crowded = False
+        self._crowded = self._told = False
         self._tell_crowded: Callable[[], object] = bool
         self._tell_relieved: Callable[[], object] = bool
         self._soon: Callable[[Callable[[], None]], object] = bool
@@ -63,13 +63,16 @@ class Roll:
             self._soon(self._look_for_room)
 
     def _crowd(self) -> None:
-        self._tell_crowded()
+        """Tell it. Runs in: reactor thread."""
+        if not self._told:
+            self._told = True
+            self._tell_crowded()
         self._look_for_room()  # one may have left before it could know
 
     def _look_for_room(self) -> None:
         """Tell it, if it is still so: others may have come meanwhile. Runs in: reactor thread."""
-        if self._crowded and len(self._open) < self._limit:
-            self._crowded = False
+        if self._told and len(self._open) < self._limit:
+            self._told = self._crowded = False
             self._tell_relieved()
 
     def sweep(self, now: float) -> None:

@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.outgoing import FilePiece, untaken
-from wsgicontainer.connections.overflow import FAST, NO_DISK, Disk
+from wsgicontainer.connections.overflow import NO_DISK, Disk, Pace
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -44,10 +44,9 @@ class SocketWire:
     __slots__ = (
         "_budget",
         "_disk",
-        "_waited",
         "_closing",
         "_nest",
-        "_patience",
+        "_pace",
         "_send",
         "_recv",
         "_socket",
@@ -78,8 +77,8 @@ class SocketWire:
         `wait_for_room` waits for the peer to take any of them. `names` are what getpeername and getsockname would tell,
         as far as known, of a socket that has TCP_NODELAY already.
         """
-        self._disk, self._waited = disk, 0.0
-        self._socket, self._nest, self._budget, self._patience = sock, nest, budget, patience
+        self._disk, self._pace = disk, Pace(patience)
+        self._socket, self._nest, self._budget = sock, nest, budget
         self._fd = sock.fileno()
         self._recv, self._send = sock.recv, sock.send
         self._unsent: deque[memoryview | FilePiece] = deque()
@@ -160,20 +159,17 @@ class SocketWire:
     def wait_for_room(self) -> None:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         while self._kept > self._budget:
-            if self._waited >= FAST:
+            self._pace.see(self.progress)
+            if self._pace.slow:
                 self._kept -= self._disk.relieve(self._unsent)
                 if self._kept <= self._budget:
                     return
-            self._wait(self._patience if self._waited >= FAST else FAST - self._waited)
+            began = monotonic()
+            poll = select.poll()
+            poll.register(self._fd, select.POLLOUT)
+            poll.poll(self._pace.next_wait() * 1000)
+            self._pace.waited += monotonic() - began
             self.flush()
-
-    def _wait(self, seconds: float) -> None:
-        before, began = self.progress, monotonic()
-        poll = select.poll()
-        poll.register(self._fd, select.POLLOUT)
-        if not poll.poll(seconds * 1000) and seconds >= self._patience and self.progress == before:
-            raise PeerGone(f"the peer took nothing for {self._patience:g} s")
-        self._waited += monotonic() - began
 
     @property
     def progress(self) -> int:
@@ -183,6 +179,8 @@ class SocketWire:
     def flush(self) -> bool:
         """Send what is kept as far as the kernel takes it; True if nothing is left. Raises PeerGone."""
         unsent = self._unsent
+        if not unsent:
+            return True
         pieces = 0
         while unsent:
             if pieces == _TURN:  # a fast reader never has the kernel say no: the others have their turn
@@ -199,6 +197,7 @@ class SocketWire:
                 return False
             except OSError as error:
                 raise PeerGone(str(error)) from None
+        self._pace.rest()
         return True
 
     def _flush_memory(self, piece: memoryview) -> None:

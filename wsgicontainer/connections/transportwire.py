@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
 from wsgicontainer.connections.outgoing import FilePiece, untaken
-from wsgicontainer.connections.overflow import FAST, NO_DISK, Disk
+from wsgicontainer.connections.overflow import NO_DISK, Disk, Pace
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -43,9 +43,9 @@ class TransportWire:
         self, transport: Any, reactor: ReactorThreads, *, budget: int, patience: float, disk: Disk = NO_DISK
     ) -> None:
         """Take over a connected transport; `budget` and the others as for a plain socket. Runs in: reactor thread."""
-        self._disk, self._waited = disk, 0.0
+        self._disk, self._pace = disk, Pace(patience)
         self._transport = transport
-        self._reactor, self._budget, self._patience = reactor, budget, patience
+        self._reactor, self._budget = reactor, budget
         self._ring: Callable[[], object] = _nobody
         self._inbox: deque[bytes] = deque()
         self._waiting_in = 0
@@ -151,20 +151,14 @@ class TransportWire:
             while self._waiting_out > self._budget:
                 if self._lost:  # before the wait too: nobody would end it
                     raise PeerGone("the connection is lost")
-                if self._waited >= FAST:
+                self._pace.see(self.progress)
+                if self._pace.slow:
                     self._waiting_out -= self._disk.relieve(self._outbox)
                     if self._waiting_out <= self._budget:
                         return
-                self._wait(self._patience if self._waited >= FAST else FAST - self._waited)
-
-    def _wait(self, seconds: float) -> None:
-        before, progress, began = self._waiting_out, self.progress, monotonic()
-        self._changed.wait(seconds)
-        if self._lost:
-            raise PeerGone("the connection is lost")
-        if seconds >= self._patience and self._waiting_out >= before and self.progress == progress:
-            raise PeerGone(f"the peer took nothing for {self._patience:g} s")
-        self._waited += monotonic() - began
+                began = monotonic()
+                self._changed.wait(self._pace.next_wait())
+                self._pace.waited += monotonic() - began
 
     @property
     def progress(self) -> int:
@@ -201,6 +195,7 @@ class TransportWire:
     def _next_block(self) -> bytes | None:
         with self._changed:
             if not self._outbox:
+                self._pace.rest()
                 return None
             piece = self._outbox[0]
             if isinstance(piece, bytes):

@@ -44,7 +44,7 @@ class Exchange:
     keep = True
     """Whether the connection may serve another request."""
     settled = False
-    """Whether the kernel has all of the reply, and nothing else needs a look."""
+    """Whether the kernel has all of the reply, the connection stays, and nothing else needs a look."""
     broken = False
     """Whether the reply is not whole."""
     reset = False
@@ -144,13 +144,16 @@ class Exchange:
         if (
             head.whole is not None
             and (head.length is None or head.length == length)
-            and self.keep
             and request.method != "HEAD"
             and request.protocol == "HTTP/1.1"
-            and not connection.site.draining
+            and not self._finished
         ):
-            framing = b"Content-Length: %d\r\n\r\n" % length if head.length is None else b""
-            self.settled = connection.wire.send(head.whole + framing + content)
+            whole = head.whole if head.length is not None else b"%bContent-Length: %d\r\n\r\n" % (head.whole, length)
+            if self.keep and not connection.site.draining:
+                self.settled = connection.wire.send(whole + content)
+            else:
+                self.keep = False
+                connection.wire.send(b"%bConnection: close\r\n\r\n%b" % (whole[:-2], content))
             self._head, self._sent, self.started = head, length, True
             if length > _SMALL:
                 connection.wire.wait_for_room()

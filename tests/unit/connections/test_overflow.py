@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from wsgicontainer.connections import overflow
 from wsgicontainer.connections.outgoing import FilePiece
-from wsgicontainer.connections.overflow import Disk, Overflow
+from wsgicontainer.connections.overflow import FAST, Disk, Overflow, Pace
+from wsgicontainer.errors import PeerGone
 
 
 def content(unsent: deque[Any]) -> bytes:
@@ -89,3 +91,23 @@ def test_no_folder_for_files(monkeypatch):
     assert disk.relieve(unsent) == 0
     assert list(unsent) == [b"abc"]
     assert disk.take(100)
+
+
+def test_pace(monkeypatch):
+    """A peer that takes nothing for its patience is gone; any progress, and any rest, gives it all of that again."""
+    now = 100.0
+    monkeypatch.setattr(overflow, "monotonic", lambda: now)
+    pace = Pace(10.0)
+    assert (pace.slow, pace.next_wait()) == (False, FAST)
+    for progress, later in ((5, 0), (5, 9), (6, 9), (6, 9), (7, 9)):
+        now += later
+        pace.see(progress)
+    now += 9
+    pace.rest()
+    now += 9
+    pace.see(7)
+    pace.waited = FAST
+    assert (pace.slow, pace.next_wait()) == (True, 10.0)
+    now += 10
+    with pytest.raises(PeerGone, match="took nothing for 10 s"):
+        pace.see(7)

@@ -67,6 +67,7 @@ def test_accepting_pauses_at_the_limit_and_goes_on_below_it():
     roll.enter(first)
     assert reactor.accepting
     roll.enter(second)
+    reactor.turn()
     assert not reactor.accepting
     roll.strike(first)
     reactor.turn()
@@ -119,6 +120,7 @@ def test_one_that_leaves_while_the_last_enters():
 
     roll.watch(crowded, lambda: told.append("relieved"), calls.append)
     roll.enter(only)
+    calls.pop()()
     assert told == ["crowded", "relieved"]
 
 

@@ -316,7 +316,7 @@ def test_a_slow_peer_sets_the_thread_free(connect):
     ends = connect(budget=1000, disk=disk)
     ends.wire.send(MUCH)
     ends.wire.wait_for_room()
-    assert FAST <= ends.wire._waited < 5
+    assert FAST <= ends.wire._pace.waited < 5
     assert ends.wire._kept == 0
     for letter in (b"a", b"b", MUCH):
         ends.wire.send(letter)

@@ -58,6 +58,9 @@ class IWire(Interface):
     def send(data: bytes) -> bool:
         """Send; keep what can't go yet. True if the kernel has taken all there is. Raises PeerGone."""
 
+    def send_both(head: bytes, content: bytes) -> bool:
+        """Send one after the other, as `send` does. Raises PeerGone."""
+
     def send_file(descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a regular file after what is kept; takes over the descriptor. Raises PeerGone."""
 

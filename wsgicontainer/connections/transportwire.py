@@ -139,6 +139,10 @@ class TransportWire:
         self._call_reactor()
         return False
 
+    def send_both(self, head: bytes, content: bytes) -> bool:
+        """Hand both over to the reactor thread. Raises PeerGone."""
+        return self.send(head + content)
+
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a file after what is kept; takes over the descriptor."""
         with self._changed:

@@ -32,30 +32,48 @@ NOTHING: BinaryIO = _Nothing()
 """Shared by all threads; a BytesIO for each request costs 900 instructions."""
 
 
+_PIECES = 64
+"""Pieces kept apart: joined once they are copied once, but each small one costs more than its octets."""
+
+
 class Spool:
     """Content as it comes. Runs in: the connection's owner."""
 
-    __slots__ = ("_file", "_in_memory", "_open", "size")
+    __slots__ = ("_file", "_in_memory", "_open", "_pieces", "size")
 
     def __init__(self, in_memory: int, open_file: Callable[[], BinaryIO] = tempfile.TemporaryFile) -> None:
         """Keep up to `in_memory` octets in memory; `open_file` opens what the rest goes to."""
-        self._file: BinaryIO = BytesIO()
+        self._pieces: list[bytes] = []
+        self._file: BinaryIO | None = None
         self._in_memory, self._open, self.size = in_memory, open_file, 0
 
     def write(self, data: bytes) -> None:
         """Add content. Raises OSError when the disk refuses it."""
         self.size += len(data)
-        if self.size > self._in_memory and type(self._file) is BytesIO:
-            kept, self._file = self._file, self._open()
-            self._file.write(kept.getbuffer())
-        self._file.write(data)
+        if self._file is not None:
+            self._file.write(data)
+            return
+        self._pieces.append(data)
+        if self.size > self._in_memory:
+            self._file = self._open()
+            self._file.write(self._joined())
+        elif len(self._pieces) > _PIECES:
+            self._pieces = [self._joined()]
 
     def rewound(self) -> BinaryIO:
         """Return the content as a file at position 0; it belongs to the caller now."""
+        if self._file is None:
+            return BytesIO(self._joined())  # shares the octets, as does reading all of them
         self._file.seek(0)
         return self._file
 
     def close(self) -> None:
         """Drop the content, also what a full disk has not taken."""
-        with suppress(OSError):
-            self._file.close()
+        self._pieces = []
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+
+    def _joined(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)

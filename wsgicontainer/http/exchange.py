@@ -21,6 +21,8 @@ from wsgicontainer.interfaces import IAccessLog, IExchange, IJob
 from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 
 _log = Logger()
+_LARGE = 16384
+"""Octets of content from which on a copy costs more than the system call that avoids it."""
 _SMALL = 2048
 """Octets of content with which no reply reaches the least --output-buffer: nothing to wait for."""
 
@@ -150,7 +152,8 @@ class Exchange:
         ):
             whole = head.whole if head.length is not None else b"%bContent-Length: %d\r\n\r\n" % (head.whole, length)
             if self.keep and not connection.site.draining:
-                self.settled = connection.wire.send(whole + content)
+                wire = connection.wire
+                self.settled = wire.send_both(whole, content) if length > _LARGE else wire.send(whole + content)
             else:
                 self.keep = False
                 connection.wire.send(b"%bConnection: close\r\n\r\n%b" % (whole[:-2], content))

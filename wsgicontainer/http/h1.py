@@ -356,9 +356,10 @@ class Connection:
             return False
         self._buffer = rest
         request = self._exchange.request
-        fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
-        # A new one: the next head may share the one it came from.
-        self._exchange.request = evolve(request, fields=fields, environ=None)
+        if "CONTENT_LENGTH" not in request.fields:
+            fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
+            # A new one: the next head may share the one it came from.
+            self._exchange.request = evolve(request, fields=fields, environ=None)
         self._exchange.content, self._exchange.received = whole, now
         self._reader = self._spool = None
         self._step = Connection._hear

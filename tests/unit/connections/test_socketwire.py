@@ -236,6 +236,25 @@ def test_what_the_kernel_does_not_take_is_kept_in_order(connect):
     assert got == [whole]
 
 
+def test_two_pieces_at_once_are_kept_in_order(connect):
+    """Whole, cut in the second, cut in the first, and behind what waits already."""
+    ends = connect()
+    assert ends.wire.send_both(b"head", b"content")
+    assert ends.read(11) == b"headcontent"
+    assert not ends.wire.send_both(MUCH, b"end")
+    assert not ends.wire.send_both(b"more", MUCH)
+    got = []
+    thread = beside(lambda: got.append(ends.read(2 * len(MUCH) + 7)))
+    while not ends.wire.flush():
+        ends.take(10)
+    thread.join()
+    assert got == [MUCH + b"endmore" + MUCH]
+    ends.peer.close()
+    ends.wire.send(b"x")  # answered with a reset
+    with pytest.raises(PeerGone):
+        ends.wire.send_both(b"head", MUCH)
+
+
 def test_room_interests_only_who_has_something_to_send(connect):
     ends = connect()
     ends.wire.look_again()

@@ -90,6 +90,9 @@ class MemoryWire:
         self.out += data
         return True
 
+    def send_both(self, head: bytes, content: bytes) -> bool:
+        return self.send(head + content)
+
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         try:
             self.send(os.pread(descriptor, count, offset))

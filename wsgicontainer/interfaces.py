@@ -38,6 +38,7 @@ class IWire(Interface):
 
     usual: int = Attribute("The event that says no more than: something has come.")
     drained: bool = Attribute("True if there is nothing to receive before the next event; its owner may clear it.")
+    vanished: bool = Attribute("True once it was reset or closed both ways: nobody can read a reply any more.")
     secure: bool = Attribute("True on TLS.")
     peer: tuple[str, str] = Attribute("The peer's address and port; ('', '') for unix sockets.")
     local: tuple[str, str] = Attribute("Our address and port; ('', '') for unix sockets.")
@@ -139,6 +140,12 @@ class IExchange(Interface):
         """Check and render a response's head (RFC 9110 section 5, PEP 3333).
 
         Raises ApplicationError for a status or field that may not be sent. Sends nothing.
+        """
+
+    def early_hints(fields: Fields) -> None:
+        """Send 103 (RFC 8297) ahead of the response, to clients that understand it.
+
+        Raises PeerGone, and ApplicationError for a field that may not be sent or after the response has begun.
         """
 
     def reply(head: ResponseHead, content: bytes) -> None:

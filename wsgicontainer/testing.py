@@ -46,6 +46,7 @@ class MemoryExchange:
         self.started = False
         self.head: ResponseHead | None = None
         self.body = b""
+        self.hints: list[Fields] = []
         self.finished = False
         self.failure: str | None = None
         self.peer_gone = False
@@ -75,6 +76,12 @@ class MemoryExchange:
         length = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
         close = any(name.lower() == "connection" and value.lower() == "close" for name, value in fields)
         return ResponseHead(int(status[:3]), status, fields, f"HTTP/1.1 {status}\r\n{lines}", length, close)
+
+    def early_hints(self, fields: Fields) -> None:
+        """Keep what is hinted at."""
+        if self.started:
+            raise ApplicationError("early hints after the response has begun")
+        self.hints.append(fields)
 
     def reply(self, head: ResponseHead, content: bytes) -> None:
         """Keep a whole response."""

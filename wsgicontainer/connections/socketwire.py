@@ -33,7 +33,8 @@ _SENDFILE = 1 << 20
 _TURN = 16
 """Pieces sent in one go before others have their turn: 16 MiB of a file at most."""
 _IN, _OUT = (select.EPOLLIN, select.EPOLLOUT) if POSSIBLE else (0, 0)
-_HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR if POSSIBLE else 0
+_VANISHED = select.EPOLLHUP | select.EPOLLERR if POSSIBLE else 0
+_HUNG_UP = _VANISHED | (select.EPOLLRDHUP if POSSIBLE else 0)
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -56,6 +57,7 @@ class SocketWire:
         "_fd",
         "drained",
         "hung_up",
+        "vanished",
         "peer",
         "local",
         "secure",
@@ -84,7 +86,7 @@ class SocketWire:
         self._unsent: deque[memoryview | FilePiece] = deque()
         self._kept = self._flushed = 0
         self._closing = Lock()
-        self.drained = self.hung_up = self.secure = False
+        self.drained = self.hung_up = self.vanished = self.secure = False
         if names is None:
             names = _name(sock.getpeername), None
             if sock.family != socket.AF_UNIX:
@@ -102,6 +104,7 @@ class SocketWire:
         """Tell whether an event of the set needs the owner's eye; room is only of interest with something to send."""
         if event & _HUNG_UP:
             self.hung_up = True
+            self.vanished = self.vanished or event & _VANISHED != 0
             return True
         return event & _IN != 0 or bool(self._unsent)
 

@@ -117,6 +117,11 @@ class TransportWire:
         """Tell whether the peer has closed its side, and all before that is read, or the connection is lost."""
         return self._lost or (self._hung_up and self._waiting_in <= 0)
 
+    @property
+    def vanished(self) -> bool:
+        """Tell whether nobody can read a reply any more."""
+        return self._lost
+
     def look_again(self) -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
         self._reactor.callFromThread(self._ring)

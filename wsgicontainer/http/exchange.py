@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from wsgicontainer.errors import ApplicationError, PeerGone
 from wsgicontainer.http.content import NOTHING
-from wsgicontainer.http.responses import WITHOUT_CONTENT
+from wsgicontainer.http.responses import WITHOUT_CONTENT, hints
 from wsgicontainer.interfaces import IAccessLog, IExchange, IJob
 from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 
@@ -86,7 +86,7 @@ class Exchange:
         try:
             if self._late:
                 self.error("503 Service Unavailable", [("Retry-After", "1")])
-            else:
+            elif not connection.wire.vanished:  # else it left before its turn
                 connection.route[1].respond(self)
             if not self._finished:
                 self.fail("nobody answered")
@@ -133,6 +133,14 @@ class Exchange:
         """Check and render a response's head. Raises ApplicationError."""
         head: ResponseHead = self.connection.site.responses.render(status, fields)
         return head
+
+    def early_hints(self, fields: Fields) -> None:
+        """Send 103 ahead of the response; HTTP/1.0 has no such thing. Raises PeerGone, ApplicationError."""
+        if self.started or self._finished:
+            raise ApplicationError("early hints after the response has begun")
+        lines = hints(fields)
+        if self.request.protocol == "HTTP/1.1":
+            self.connection.wire.send(lines)
 
     def reply(self, head: ResponseHead, content: bytes) -> None:
         """Send a whole response at once. Raises PeerGone, ApplicationError.

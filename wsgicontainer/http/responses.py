@@ -127,3 +127,17 @@ class ResponseHeads:
 def _framed(block: str, length: int | None) -> bytes:
     framing = "" if length is None else f"Content-Length: {length}\r\n\r\n"
     return (block + framing).encode("latin-1")
+
+
+def hints(fields: Fields) -> bytes:
+    """Return a 103 response (RFC 8297) with these fields.
+
+    Raises ApplicationError for what RFC 9110 forbids, or has a meaning only for the response itself.
+    """
+    text = "HTTP/1.1 103 Early Hints\r\n"
+    for pair in fields:
+        name, value = headers.checked_pair(pair)
+        if _KINDS.get(name.lower(), _PLAIN) in (_LENGTH, _CONNECTION):
+            raise ApplicationError(f"{name} can't be hinted at: it frames the response itself (RFC 9110 section 15.2)")
+        text += f"{name}: {value}\r\n"
+    return f"{text}\r\n".encode("latin-1")

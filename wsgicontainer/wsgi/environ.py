@@ -16,6 +16,7 @@ _OF_A_REQUEST = (
     "RAW_URI",
     "wsgi.input",
     "wsgicontainer.request_id",
+    "wsgi.early_hints",
 )
 
 
@@ -51,6 +52,7 @@ def environ_for(exchange: IExchange) -> dict[str, Any]:
         environ = request.environ.copy()
     environ["wsgi.input"] = exchange.content
     environ["wsgicontainer.request_id"] = exchange.request_id
+    environ["wsgi.early_hints"] = exchange.early_hints
     return environ
 
 

@@ -182,6 +182,19 @@ def test_a_reset_peer_has_gone(tcp):
     assert tcp.wire.gone()
 
 
+def test_whether_nobody_reads_any_more(connect):
+    """A reset, or both halves closed; a peer that only sends no more still reads."""
+    ends = connect()
+    ends.peer.shutdown(socket.SHUT_WR)
+    ends.take()
+    assert (ends.wire.gone(), ends.wire.vanished) == (True, False)
+    ends = connect()
+    ends.wire.send(b"unread")
+    ends.reset()
+    ends.take(1)
+    assert (ends.wire.gone(), ends.wire.vanished) == (True, True)
+
+
 def test_a_stale_event_does_no_harm(connect):
     """An event of the socket that had this number before says what is not so: a system call finds out."""
     ends = connect()

@@ -45,7 +45,7 @@ class MemoryWire:
         self.inbox: deque[bytes] = deque()
         self.out = b""
         self.drained = False
-        self.secure = False
+        self.secure = self.vanished = False
         self.peer, self.local = ("192.0.2.1", "5000"), ("192.0.2.2", "8000")
         self.progress = 0
         self.half_close = half_close

@@ -403,3 +403,59 @@ def test_no_second_response(house):
     with pytest.raises(ApplicationError):
         exchange.start(exchange.prepare("200 OK", []))
     assert house.said() == b""
+
+
+def test_who_vanished_before_its_turn_is_not_worked_for(house):
+    """Its request is dropped when a thread comes to it, and the log says so."""
+    house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", work=False)
+    house.wire.vanished, house.wire.sends_left = True, 0
+    house.work()
+    assert not house.responder.seen
+    assert [entry.code for entry in house.log.entries] == [499]
+    assert house.wire.closed
+
+
+# --- Early hints ---
+
+HINT = [("Link", "</style.css>; rel=preload; as=style")]
+
+
+def test_hints_come_before_the_response(house):
+    def answer(exchange) -> None:
+        exchange.early_hints(HINT)
+        exchange.early_hints(HINT * 2)
+        exchange.reply(exchange.prepare("200 OK", PLAIN), b"x")
+
+    house.responder.answer = answer
+    line = b"Link: </style.css>; rel=preload; as=style\r\n"
+    start = b"HTTP/1.1 103 Early Hints\r\n"
+    hinted = start + line + b"\r\n" + start + line * 2 + b"\r\n"
+    assert house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").said() == hinted + replied(b"x")
+    assert b" 103 " not in house.receive(b"GET / HTTP/1.0\r\n\r\n").said(), "HTTP/1.0 has no interim responses"
+
+
+@pytest.mark.parametrize(
+    "fields", [[("Link", "a\r\nSet-Cookie: b")], [("Content-Length", "5")], [("Connection", "close")], [("a b", "c")]]
+)
+def test_hints_that_may_not_be_sent(fields, house):
+    raised = []
+
+    def answer(exchange) -> None:
+        with pytest.raises(ApplicationError) as error:
+            exchange.early_hints(fields)
+        raised.append(error)
+        exchange.reply(exchange.prepare("200 OK", PLAIN), b"x")
+
+    house.responder.answer = answer
+    assert house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").said() == replied(b"x")
+    assert raised
+
+
+def test_hints_that_come_too_late(house):
+    def answer(exchange) -> None:
+        exchange.reply(exchange.prepare("200 OK", PLAIN), b"x")
+        with pytest.raises(ApplicationError, match="has begun"):
+            exchange.early_hints(HINT)
+
+    house.responder.answer = answer
+    assert house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").said() == replied(b"x")

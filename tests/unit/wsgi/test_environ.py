@@ -42,6 +42,7 @@ def test_a_whole_environ():
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": list,
         "wsgicontainer.request_id": "0123456789abcdef",
+        "wsgi.early_hints": one.early_hints,
     }
 
 

@@ -50,7 +50,7 @@ def file(token, content):
     return opened
 
 
-MAKERS = {"echo": echo, "slow": slow, "busy": busy, "big": big, "stream": stream, "file": file}
+MAKERS = {"": echo, "echo": echo, "slow": slow, "busy": busy, "big": big, "stream": stream, "file": file}
 
 
 def application(environ, start_response):

@@ -17,11 +17,11 @@ class Wrong(AssertionError):
 class Client:
     """One raw connection: sends anything, reads whole replies."""
 
-    def __init__(self, port: int, *, small: bool = False) -> None:
+    def __init__(self, port: int, *, small: bool = False, patience: float = PATIENCE) -> None:
         self.socket = socket.socket()
         if small:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(patience)
         self.socket.connect(("127.0.0.1", port))
         self.buffer = b""
         self.pause: Callable[[], object] = bool

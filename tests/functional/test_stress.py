@@ -14,65 +14,12 @@ import time
 from contextlib import suppress
 
 import pytest
-from deeds import APPLICATION, DEEDS, Asked, leave_early, only_connect, read_slowly, vanish
+from deeds import APPLICATION, Asked
+from load import Load
 from observing import Process, settles
 from rawclient import Client
 
-CLIENTS = 12
 WARM_UP, LOAD = 2.0, 8.0
-
-
-class Load:
-    """Many clients for some seconds; what went wrong is kept."""
-
-    def __init__(self, port: int, seconds: float, seed: int) -> None:
-        self.failures: list[str] = []
-        self.done = 0
-        self.worst = 0.0
-        self._port, self._until = port, time.monotonic() + seconds
-        self._threads = [
-            threading.Thread(target=self._be_client, args=(random.Random(seed + each),)) for each in range(CLIENTS)
-        ]
-        self._threads.append(threading.Thread(target=self._probe))
-
-    def run(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        for thread in self._threads:
-            thread.join()
-        return self
-
-    def _be_client(self, chance: random.Random) -> None:
-        while time.monotonic() < self._until and not self.failures:
-            deed = chance.choice(DEEDS)
-            client = Client(self._port, small=deed in {vanish, read_slowly})
-            try:
-                deed(client, chance)
-                self.done += 1
-            except Exception as error:  # told when all have ended
-                left = (ConnectionResetError, BrokenPipeError)
-                if not (deed in {leave_early, vanish, only_connect} and isinstance(error, left)):
-                    self.failures.append(f"{deed.__name__}: {type(error).__name__}: {error}")
-            finally:
-                client.close()
-
-    def _probe(self) -> None:
-        """Ask for health on a connection that stays and on new ones, all the time."""
-        chance = random.Random(0)
-        staying = Client(self._port)
-        while time.monotonic() < self._until and not self.failures:
-            for client in (staying, Client(self._port)):
-                asked, began = Asked(chance, "echo"), time.monotonic()
-                try:
-                    client.socket.sendall(asked.sent)
-                    asked.check(client.reply())
-                except Exception as error:
-                    self.failures.append(f"probe: {type(error).__name__}: {error}")
-                self.worst = max(self.worst, time.monotonic() - began)
-                if client is not staying:
-                    client.close()
-            time.sleep(0.02)
-        staying.close()
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors in /proc")

@@ -30,6 +30,8 @@ from wsgicontainer.http.site import Site
 _log = Logger()
 SWEEP = 1.0
 """Seconds between looks at all connections' clocks: no clock of the server needs to be finer."""
+RELIEF = 0.05
+"""Seconds between looks for connections that may go, while there are too many: newcomers wait for it."""
 FAREWELL = 0.5
 """Seconds that clients have, once draining, to send one more request on a connection that they hold."""
 GLANCE = 0.01
@@ -74,6 +76,8 @@ class WebService(Service):
         self._listening = self._hurried = False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
+        self._reliever = LoopingCall(roll.make_room)
+        self._reliever.clock = reactor
         roll.watch(self.pause, self.resume, reactor.callFromThread)
 
     def privilegedStartService(self) -> None:
@@ -100,9 +104,11 @@ class WebService(Service):
         """Accept nothing for now: there are too many connections. What comes waits in the kernel's queue."""
         for port in self._ports:
             port.stopReading()
+        self._reliever.start(RELIEF, now=False)
 
     def resume(self) -> None:
         """Accept again."""
+        self._reliever.stop()
         for port in self._ports:
             if not self._site.draining:
                 port.startReading()
@@ -123,6 +129,7 @@ class WebService(Service):
         port = self._adopt(port)
         self._ports.append(port)
         _bound_unsent(port)
+        _bound_accepts(port, self._roll.room)
         _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), description))
 
     def _abandon(self) -> None:
@@ -178,6 +185,21 @@ def _bound_unsent(port: Any) -> None:
     """Bound what the kernel keeps for slow readers. Connections inherit it: no system call for each of them."""
     with suppress(AttributeError, OSError):  # no such option here, or no TCP
         port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
+
+
+def _bound_accepts(port: Any, room: Callable[[], int]) -> None:
+    """Have no more accepted at once than there is room for: Twisted takes up to 100, and then descriptors run out."""
+    if hasattr(port, "bound"):  # a door
+        port.bound(room)
+    if not hasattr(port, "numberAccepts"):
+        return
+    accept = port.doRead
+
+    def accept_some() -> None:
+        port.numberAccepts = max(1, min(port.numberAccepts, room()))
+        accept()
+
+    port.doRead = accept_some
 
 
 async def _ended(waiting: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 @pytest.fixture(scope="session")
 def attack_seconds() -> float:
     """How long an attack goes on."""
-    return float(os.environ.get("HOSTILE_SECONDS", "2"))
+    return float(os.environ.get("HOSTILE_SECONDS", "1"))
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ READERS = 1000
 MB = 1_000_000
 GB = 1 << 30
 PER_READER = {"nested": 64_000, "twisted": 256_000}
-"""Octets of memory: --output-buffer and the connection itself; a Twisted transport keeps some blocks of 64 KiB beside."""
+"""Octets of memory: --output-buffer and the connection itself; a Twisted transport keeps blocks of 64 KiB beside."""
 HOLDS_ITS_THREAD = pytest.mark.xfail(
     strict=True,
-    reason="a reply larger than --output-buffer holds its application thread while its client sips: it is not spilled "
-    "to disk yet",
+    reason="each slow reader holds an application thread for 0.1 s before its reply goes to disk: 1,000 at once "
+    "keep 4 threads for 25 s",
 )
 
 
@@ -36,33 +36,31 @@ def unsent_in_kernel(port: int) -> int:
     return max(int(row[4].partition(":")[0], 16) for row in rows if row[1] == f"0100007F:{port:04X}")
 
 
-@pytest.mark.parametrize("kind", ["stream", "file"])
-def test_a_gigabyte_for_nobody(kind, besieged, attack_seconds):
+def test_a_gigabyte_for_nobody(besieged, attack_seconds):
     """A reply of 1 GB whose client reads nothing costs its output budget, in the server and in the kernel."""
     server = besieged()
     most = 0
     with Vigil(server) as vigil:
-        client = asking(server.port, f"/{kind}?{GB}")
+        clients = [asking(server.port, f"/{kind}?{GB}") for kind in ("stream", "file")]
         for _ in vigil.during(attack_seconds):
             most = max(most, vigil.grown())
             time.sleep(0.1)
-        assert unsent_in_kernel(server.port) < 1 * MB
-        client.reset()
-    assert most < 8 * MB
+        kept = unsent_in_kernel(server.port)
+        for client in clients:
+            client.reset()
+    assert most < 8 * MB and kept < 1 * MB
     vigil.check()
 
 
-@pytest.mark.parametrize(
-    "kind", ["file", pytest.param("stream", marks=HOLDS_ITS_THREAD), pytest.param("whole", marks=HOLDS_ITS_THREAD)]
-)
-def test_slow_readers(kind, besieged, attack_seconds, transport):
+@pytest.mark.parametrize("kinds", [["file"], pytest.param(["stream", "whole"], marks=HOLDS_ITS_THREAD)], ids="-".join)
+def test_slow_readers(kinds, besieged, attack_seconds, transport):
     """1,000 clients that sip at a large reply: memory stays flat, and the application's threads answer others."""
     server = besieged("--output-buffer", "32K")
     clients: list[Client] = []
     most = 0
     with Vigil(server) as vigil:
         while len(clients) < READERS and not vigil.probe.failures:
-            clients.append(asking(server.port, f"/{kind}?{1 << 21}"))
+            clients.append(asking(server.port, f"/{kinds[len(clients) % len(kinds)]}?{1 << 21}"))
         for _ in vigil.during(attack_seconds):
             for client in clients:
                 sip(client)

@@ -69,7 +69,6 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     if the application does not import.
     """
     _enter(settings)
-    raise_descriptor_limit(settings.max_connections)
     container = OrderedService()
     nest = _nest(settings)
     threads = ApplicationThreads(
@@ -136,7 +135,7 @@ def _web(
     settings: Settings, reactor: Any, nest: Nest | None, threads: ApplicationThreads, log: AccessLog | None
 ) -> WebService:
     """Return the service that listens, and looks after the roll of connections."""
-    roll = Roll(settings.max_connections)
+    roll = Roll(raise_descriptor_limit(settings.max_connections))
     site = _site(settings, threads, roll, log)
     if nest is not None:
         site.moment = nest.moment

@@ -105,6 +105,9 @@ class IOpenConnection(Interface):
     def leave() -> None:
         """Close if idle: the server is on its way out."""
 
+    def make_room() -> bool:
+        """Close if no request has come whole; False if one has, or is just coming."""
+
     def cut() -> None:
         """End at once, whatever is running."""
 

@@ -9,14 +9,26 @@ import resource, sys
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 soft, hard, connections = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-raise_descriptor_limit(connections)
-print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+possible = raise_descriptor_limit(connections)
+print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], possible)
 """
 
 
-def raised(soft: int, hard: int, connections: int) -> int:
+def limits(soft: int, hard: int, connections: int) -> list[int]:
+    """Return the descriptors and the connections that there may be."""
     words = [sys.executable, "-c", SCRIPT, str(soft), str(hard), str(connections)]
-    return int(subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout)
+    return list(map(int, subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.split()))
+
+
+def raised(soft: int, hard: int, connections: int) -> int:
+    return limits(soft, hard, connections)[0]
+
+
+def test_few_descriptors_are_shared_with_all_else():
+    """What the limit does not allow is not accepted: files and the application need descriptors too."""
+    assert limits(64, 64, 10_000) == [64, 32]
+    assert limits(400, 400, 100) == [400, 100]
+    assert limits(1000, 1000, 10_000) == [1000, 744]
 
 
 def test_the_limit_follows_max_connections():

@@ -7,6 +7,7 @@ The sweep takes only connections that nobody owns; what has an owner is on the m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -49,6 +50,10 @@ class Roll:
         """Iterate over a copy: connections come and go from any thread meanwhile."""
         return iter(list(self._open.values()))
 
+    def room(self) -> int:
+        """Tell how many connections more there may be."""
+        return self._limit - len(self._open)
+
     def enter(self, connection: IOpenConnection) -> None:
         """Add a connection. Runs in: any."""
         self._open[id(connection)] = connection
@@ -67,7 +72,20 @@ class Roll:
         if not self._told:
             self._told = True
             self._tell_crowded()
+        self.make_room()
         self._look_for_room()  # one may have left before it could know
+
+    def make_room(self) -> None:
+        """Close some that wait for a request, those with the least time left. Runs in: reactor thread.
+
+        Otherwise silent clients could keep all others out. An eighth at once, as all are looked through for it; but not
+        the newest, which had no time to ask.
+        """
+        wanted = len(self._open) - self._limit + max(1, self._limit // 8)
+        for connection in sorted(list(self)[:-1], key=lambda each: each.deadline or inf):  # 0: has just been served
+            wanted -= connection.make_room()
+            if wanted <= 0:
+                return
 
     def _look_for_room(self) -> None:
         """Tell it, if it is still so: others may have come meanwhile. Runs in: reactor thread."""

@@ -168,8 +168,21 @@ class Connection:
                 self._step = Connection._last_look
             self._go_on()
 
+    def make_room(self) -> bool:
+        """Close after a last look if no request has come whole: newcomers need the place. Runs in: reactor thread."""
+        if not self._awaits_request() or not self._own.seize():
+            return False
+        self.site.moment.now = monotonic()
+        if self._awaits_request():
+            self._keep, self._step = True, Connection._last_look
+        self._go_on()
+        return not self._keep
+
     def _idles(self) -> bool:
-        return not self._buffer and self._step in (Connection._hear, Connection._read_head)
+        return not self._buffer and self._awaits_request()
+
+    def _awaits_request(self) -> bool:
+        return self._step in (Connection._hear, Connection._read_head)
 
     def cut(self) -> None:
         """End at once, whatever is running. Runs in: any."""
@@ -407,8 +420,9 @@ class Connection:
         self._step = Connection._read_head
         data = self.wire.receive()
         if not data:
+            self._keep = False
             return self._close()
-        self._buffer, self._unseen = data, True
+        self._buffer, self._unseen = self._buffer + data, True
         return AGAIN
 
     def _await_end(self) -> int:

@@ -14,25 +14,30 @@ RESERVE = 256
 """Descriptors for all but connections: files being sent, spools, logs, the application's own."""
 
 
-def raise_descriptor_limit(connections: int) -> None:
-    """Raise the soft limit as far as `connections` need it and the hard limit allows; warn if that is not enough."""
+def raise_descriptor_limit(connections: int) -> int:
+    """Raise the soft limit as far as `connections` need it and the hard limit allows; warn if that is not enough.
+
+    Return how many connections there may be. Of few descriptors half are kept for all else.
+    """
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     except NameError:
-        return
+        return connections
     wanted = connections + RESERVE
     if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
+        return connections
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if allowed > soft:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < wanted:
+    possible = min(connections, max(1, allowed - min(RESERVE, allowed // 2)))
+    if possible < connections:
         _log.warn(
-            "--max-connections {connections} needs {wanted} descriptors, and the system allows {allowed}: raise its "
-            "limit (ulimit -Hn, LimitNOFILE=), or write --max-connections {possible}",
+            "--max-connections {connections} needs {wanted} descriptors, and the system allows {allowed}: at most "
+            "{possible} connections are open at once; raise its limit (ulimit -Hn, LimitNOFILE=)",
             connections=connections,
             wanted=wanted,
             allowed=allowed,
-            possible=max(1, allowed - RESERVE),
+            possible=possible,
         )
+    return possible

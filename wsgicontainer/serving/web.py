@@ -8,7 +8,9 @@ Runs in: reactor thread.
 from __future__ import annotations
 
 import select
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -28,6 +30,8 @@ from wsgicontainer.http.site import Site
 _log = Logger()
 SWEEP = 1.0
 """Seconds between looks at all connections' clocks: no clock of the server needs to be finer."""
+RELIEF = 0.05
+"""Seconds between looks for connections that may go, while there are too many: newcomers wait for it."""
 FAREWELL = 0.5
 """Seconds that clients have, once draining, to send one more request on a connection that they hold."""
 GLANCE = 0.01
@@ -36,6 +40,9 @@ LAST_ACCEPTS = 4096
 """Turns of accepting before listening ends: a bound, should more come all the time."""
 PARTING = 0.25
 """Seconds that connections have to end once they were cut."""
+UNSENT_IN_KERNEL = 131072
+"""Octets per connection that the kernel takes beyond what it could send: 400 slow readers filled all memory that the
+machine has for TCP (1.5 GB), and new clients waited for seconds; with this bound it is 0.1 GB."""
 
 
 @frozen
@@ -69,6 +76,8 @@ class WebService(Service):
         self._listening = self._hurried = False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
+        self._reliever = LoopingCall(roll.make_room)
+        self._reliever.clock = reactor
         roll.watch(self.pause, self.resume, reactor.callFromThread)
 
     def privilegedStartService(self) -> None:
@@ -95,9 +104,11 @@ class WebService(Service):
         """Accept nothing for now: there are too many connections. What comes waits in the kernel's queue."""
         for port in self._ports:
             port.stopReading()
+        self._reliever.start(RELIEF, now=False)
 
     def resume(self) -> None:
         """Accept again."""
+        self._reliever.stop()
         for port in self._ports:
             if not self._site.draining:
                 port.startReading()
@@ -117,6 +128,8 @@ class WebService(Service):
     def _opened(self, port: Any, description: str) -> None:
         port = self._adopt(port)
         self._ports.append(port)
+        _bound_unsent(port)
+        _bound_accepts(port, self._roll.room)
         _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), description))
 
     def _abandon(self) -> None:
@@ -166,6 +179,27 @@ def _accept_what_waits(port: Any) -> None:
         if not poll.poll(0):
             return
         port.doRead()
+
+
+def _bound_unsent(port: Any) -> None:
+    """Bound what the kernel keeps for slow readers. Connections inherit it: no system call for each of them."""
+    with suppress(AttributeError, OSError):  # no such option here, or no TCP
+        port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
+
+
+def _bound_accepts(port: Any, room: Callable[[], int]) -> None:
+    """Have no more accepted at once than there is room for: Twisted takes up to 100, and then descriptors run out."""
+    if hasattr(port, "bound"):  # a door
+        port.bound(room)
+    if not hasattr(port, "numberAccepts"):
+        return
+    accept = port.doRead
+
+    def accept_some() -> None:
+        port.numberAccepts = max(1, min(port.numberAccepts, room()))
+        accept()
+
+    port.doRead = accept_some
 
 
 async def _ended(waiting: Any) -> None:

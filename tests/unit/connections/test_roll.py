@@ -22,11 +22,16 @@ class Open:
     def __init__(self, deadline: float = inf) -> None:
         self.deadline = deadline
         self.expired: list[float] = []
+        self.asked, self.idle = False, False
 
     def expire(self, now: float) -> None:
         self.expired.append(now)
 
     def leave(self) -> None: ...
+
+    def make_room(self) -> bool:
+        self.asked = True
+        return self.idle
 
     def cut(self) -> None: ...
 
@@ -73,6 +78,37 @@ def test_accepting_pauses_at_the_limit_and_goes_on_below_it():
     reactor.turn()
     assert reactor.accepting
     assert list(roll) == [second] and len(roll) == 1
+
+
+def test_newcomers_take_the_place_of_who_waits():
+    """At the limit those with the least time left are asked to go; the busy ones and the newest stay."""
+    roll = Roll(5)
+    reactor = Reactor(roll)
+    busy, late, early, served, newest = Open(1), Open(30), Open(20), Open(0), Open(10)
+    late.idle = early.idle = served.idle = newest.idle = True
+    for each in (busy, late, early, served):
+        roll.enter(each)
+    reactor.turn()
+    assert not (busy.asked or late.asked or early.asked or served.asked)
+    roll.enter(newest)
+    reactor.turn()
+    assert busy.asked and early.asked and not (late.asked or served.asked or newest.asked)
+    assert not reactor.accepting  # the idle one has not gone yet
+    roll.strike(early)
+    reactor.turn()
+    assert reactor.accepting and roll.room() == 1
+
+
+def test_a_crowd_makes_room_for_more_than_one():
+    """A batch that was accepted at once exceeds the limit: all of the excess is asked to go."""
+    roll = Roll(2)
+    Reactor(roll)
+    crowd = [Open(each + 1) for each in range(10)]
+    for each in crowd:
+        each.idle = True
+        roll.enter(each)
+    roll.make_room()
+    assert [each.asked for each in crowd] == [True] * 9 + [False]
 
 
 def test_no_room_until_enough_have_left():

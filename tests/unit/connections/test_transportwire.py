@@ -296,7 +296,7 @@ class Waiting:
     def __init__(self, wire: TransportWire) -> None:
         self.outcome: Exception | None = None
         self._wire = wire
-        self._thread = threading.Thread(target=self._wait)
+        self._thread = threading.Thread(target=self._wait, daemon=True)
         self._thread.start()
 
     def _wait(self) -> None:
@@ -354,6 +354,17 @@ def test_a_slow_peer_sets_the_thread_free():
     assert ends.transport.written == b"a" * 2 * BUDGET + b"b" * 2 * BUDGET + b"c" * 2 * BUDGET
     assert ends.wire.flush()
     assert disk.take(10 * BUDGET), "room on disk was lost"
+
+
+def test_a_connection_lost_before_the_wait_is_not_waited_for():
+    """Lost between sending and waiting: nobody is left to end a wait."""
+    ends = Ends(patience=600)
+    for _ in range(3):
+        ends.wire.send(b"x" * 50_000)
+    ends.wire.lost()
+    waiting = Waiting(ends.wire)
+    assert waiting.is_over()
+    assert isinstance(waiting.outcome, PeerGone)
 
 
 def test_a_peer_that_takes_nothing_is_given_up():

@@ -569,6 +569,36 @@ def test_leaving_overtaken_by_a_request(house):
     assert house.receive(GET[10:]).said() == replied(b"")
 
 
+# --- Too many connections ---
+
+
+@pytest.mark.parametrize("octets", [b"", GET[:10], GET])
+def test_who_waits_makes_room(octets, house):
+    """Silent, within a head, or between two requests."""
+    if octets:
+        house.receive(octets)
+    assert house.connection.make_room()
+    assert house.wire.closed and not house.roll.open
+
+
+def test_who_has_asked_meanwhile_is_answered(house):
+    """A last look: a request that has just come, even its second half, is not lost."""
+    house.receive(GET[:10])
+    house.wire.inbox.append(GET[10:])
+    assert not house.connection.make_room()
+    assert house.work().said() == replied(b"")
+    assert not house.wire.closed
+
+
+def test_content_and_what_runs_keep_their_place(house):
+    house.receive(POST[:-1])
+    assert not house.connection.make_room()
+    house.receive(POST[-1:], work=False)
+    assert not house.connection.make_room()
+    assert not house.wire.closed
+    assert house.work().said().startswith(b"HTTP/1.1 200")
+
+
 def test_cut_is_the_wire_s(house):
     house.connection.cut()
     assert house.wire.was_cut

@@ -13,20 +13,19 @@ steps it. Threads are daemons and nobody joins them: one stuck in the applicatio
 
 from __future__ import annotations
 
-import threading
 import time
-from _thread import LockType, allocate_lock, get_ident
+from _thread import LockType, get_ident
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IApplicationThreads, IJob
+from wsgicontainer.threads.machine import LedSet, Machine, Watched, cpu_clock
 from wsgicontainer.threads.tick import Mood, Tick
 
 _log = Logger()
@@ -35,36 +34,6 @@ LINGER = 0.003
 
 _SPARING = {Mood.SHARING: 1, Mood.COMPUTING: 0}
 """How many threads to wake at most while those awake compute; if they wait, as many as the queue needs."""
-
-
-class LedSet(Protocol):
-    """The nested set of connections, as far as the lead goes."""
-
-    def take(self, timeout: float) -> int:
-        """Hand out whatever is ready; return how many."""
-
-    def watch(self, on: bool) -> None:
-        """Have the reactor woken by the set, or not."""
-
-    def nudge(self) -> None:
-        """End the wait of a leader that lingers."""
-
-    def fileno(self) -> int:
-        """Return the descriptor for the reactor."""
-
-
-def _spawn(work: Callable[[], None], name: str) -> None:
-    threading.Thread(target=work, name=name, daemon=True).start()
-
-
-@frozen
-class Machine:
-    """What the pool takes from the machine."""
-
-    spawn: Callable[[Callable[[], None], str], None] = _spawn
-    """Runs a function in a new thread of that name; raises RuntimeError if the system allows no more."""
-    new_lock: Callable[[], LockType] = allocate_lock
-    clock: Callable[[], float] = time.monotonic
 
 
 @implementer(IApplicationThreads)
@@ -95,7 +64,7 @@ class ApplicationThreads:
         self._awake = self._count = self._finished = 0
         self._running = False
         self._tick, self._mood = Tick(), Mood.MOVING
-        self._reader: _Watched | None = None
+        self._reader: Watched | None = None
         self._one_is_enough = self._unled = False
         self._leads = self._leads_seen = 0
         self._hot: LockType | None = None
@@ -111,7 +80,7 @@ class ApplicationThreads:
             while self._count < min(self._least, self._most):
                 self._start_thread()
         if self._led is not None:
-            self._reader = _Watched(self._led, self._connections_ready)
+            self._reader = Watched(self._led, self._connections_ready)
             self._reactor.addReader(self._reader)
         self._see_to_a_tick()
 
@@ -269,7 +238,7 @@ class ApplicationThreads:
         me = self._machine.new_lock()
         me.acquire()
         with self._lock:
-            self._clocks[get_ident()] = _cpu_clock()
+            self._clocks[get_ident()] = cpu_clock()
         queue = self._queue
         try:
             while True:
@@ -350,28 +319,3 @@ class ApplicationThreads:
         finally:
             self._leader = 0
             self._lead.release()
-
-
-class _Watched:
-    """The set as the reactor knows it (IReadDescriptor). Runs in: reactor thread."""
-
-    def __init__(self, led: LedSet, ready: Callable[[], None]) -> None:
-        self._led = led
-        self.doRead = ready
-
-    def fileno(self) -> int:
-        return self._led.fileno()
-
-    def logPrefix(self) -> str:
-        return "connections"
-
-    def connectionLost(self, reason: object) -> None:
-        """Do nothing: the reactor ends."""
-
-
-def _cpu_clock() -> int | None:
-    """Return the clock that counts this thread's CPU time, where the platform has one."""
-    try:
-        return time.pthread_getcpuclockid(get_ident())
-    except (AttributeError, OSError):
-        return None

@@ -16,8 +16,11 @@ from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 class IJob(Interface):
     """Work for an application thread."""
 
-    def run() -> None:
-        """Do it, or, once overdue, only say so to whoever waits. Never raises. Runs in: application thread."""
+    def run() -> bool | None:
+        """Do it, or, once overdue, only say so to whoever waits. Never raises. Runs in: application thread.
+
+        True if it was interrupted: its thread has to look whether it was written off meanwhile.
+        """
 
     def overdue(now: float) -> bool:
         """Tell whether it has waited too long at `now`, on the monotonic clock; `run` goes by the last answer.
@@ -31,6 +34,22 @@ class IApplicationThreads(Interface):
 
     def submit(job: IJob) -> bool:
         """Queue a job and see to it that a thread will take it; False if the queue is full. Runs in: any."""
+
+
+class IInterrupted(IJob):
+    """A job whose thread may be written off."""
+
+    returned: bool = Attribute("Whether its thread has come back from it; set by that thread, under the pool's lock.")
+
+
+class IReplacedThreads(IApplicationThreads):
+    """Threads that are replaced when one does not come back."""
+
+    def write_off(thread: int, job: IInterrupted) -> bool:
+        """Count a thread out, unless it has come back from `job`: another may run for it. Runs in: reactor thread."""
+
+    def written_off() -> int:
+        """Count the threads that were written off and have not ended. Runs in: any."""
 
 
 class IWire(Interface):
@@ -135,6 +154,7 @@ class IExchange(Interface):
     content: BinaryIO = Attribute("The request's content, whole and decoded, at position 0.")
     request_id: str = Attribute("Names this request in logs: 16 hex digits.")
     started: bool = Attribute("True once a head was handed to the wire.")
+    deadline: float | None = Attribute("When it has to be answered, on the monotonic clock; None if it may take long.")
 
     def prepare(status: str, fields: Fields) -> ResponseHead:
         """Check and render a response's head (RFC 9110 section 5, PEP 3333).

@@ -8,7 +8,9 @@ behind a thread that waits or computes.
 Invariants, kept under `_lock`: nobody awake ⇒ the queue is empty, and the reactor watches the set or a tick is due;
 somebody awake ⇒ a tick is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing
 it, and who lies down looks into the queue *before* lying down, both under the lock. `tests/unit/threads/test_pool.py`
-steps it. Threads are daemons and nobody joins them: one stuck in the application never keeps the process alive.
+steps it. Threads are daemons and nobody joins them: one stuck in the application never keeps the process alive. One
+that was written off counts neither as awake nor as one of `most`, and ends when it comes back: `_clocks` names those
+that count, and `returned`, set under the lock, says that a thread is back in time.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from __future__ import annotations
 import time
 from _thread import LockType, get_ident
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +25,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.errors import BootError
-from wsgicontainer.interfaces import IApplicationThreads, IJob
+from wsgicontainer.interfaces import IInterrupted, IJob, IReplacedThreads
 from wsgicontainer.threads.machine import LedSet, Machine, Watched, cpu_clock
 from wsgicontainer.threads.tick import Mood, Tick
 
@@ -36,7 +37,7 @@ _SPARING = {Mood.SHARING: 1, Mood.COMPUTING: 0}
 """How many threads to wake at most while those awake compute; if they wait, as many as the queue needs."""
 
 
-@implementer(IApplicationThreads)
+@implementer(IReplacedThreads)
 class ApplicationThreads:
     """The pool: its threads, its queue, its lead."""
 
@@ -48,7 +49,7 @@ class ApplicationThreads:
         least: int,
         most: int,
         longest_queue: int,
-        machine: Machine = Machine(),
+        machine: Machine = Machine(),  # noqa: B008 (frozen)
     ) -> None:
         """Start no thread yet. `led` is the set to lead; None where connections live on Twisted transports.
 
@@ -61,7 +62,7 @@ class ApplicationThreads:
         self._leader = 0
         self._parked: list[LockType] = []
         self._clocks: dict[int, int | None] = {}
-        self._awake = self._count = self._finished = 0
+        self._awake = self._count = self._finished = self._written_off = 0
         self._running = False
         self._tick, self._mood = Tick(), Mood.MOVING
         self._reader: Watched | None = None
@@ -117,8 +118,28 @@ class ApplicationThreads:
         return overdue
 
     def left(self) -> int:
-        """Count the threads that have not ended."""
+        """Count the threads that have not ended, without those that were written off."""
         return self._count
+
+    def write_off(self, thread: int, job: IInterrupted) -> bool:
+        """Count a thread out, unless it has come back from `job`, and look whom the queue needs in its place."""
+        with self._lock:
+            if job.returned or thread not in self._clocks:
+                return False
+            del self._clocks[thread]
+            self._count -= 1
+            self._awake -= 1
+            self._written_off += 1
+            self._hot = None  # it may have been this one: whoever ends a job next becomes it
+            if self._awake == 0:
+                self._watch(True)
+        if self._running:
+            self._wake_for_queue(1)
+        return True
+
+    def written_off(self) -> int:
+        """Count the threads that were written off and have not ended. Runs in: any."""
+        return self._written_off
 
     def _connections_ready(self) -> None:
         """Read what the set has, unless a thread leads it at this moment."""
@@ -223,9 +244,9 @@ class ApplicationThreads:
         try:
             self._machine.spawn(self._work, f"application-{self._count + 1}")
         except RuntimeError as error:
-            if not self._count:
+            if not self._count and not self._written_off:
                 raise BootError(f"the system lets no thread start ({error}); raise its limit (ulimit -u)") from None
-            self._most = self._count
+            self._most = max(self._count, 1)
             _log.error("The system lets no more than {count} threads start; --threads asks for more", count=self._count)
             return False
         self._count += 1
@@ -234,7 +255,7 @@ class ApplicationThreads:
 
     # Runs in: application thread
 
-    def _work(self) -> None:
+    def _work(self) -> None:  # noqa: C901 (every request passes here: no call that can be spared)
         me = self._machine.new_lock()
         me.acquire()
         with self._lock:
@@ -249,7 +270,8 @@ class ApplicationThreads:
                         return
                 else:
                     try:
-                        job.run()
+                        if job.run() and self._came_too_late(job):
+                            return
                     except BaseException:  # noqa: BLE001 (a broken promise; the thread and its count must survive it)
                         _log.failure("{job} raised", job=job)
                     del job  # it would keep its connection alive while this thread sleeps
@@ -260,9 +282,22 @@ class ApplicationThreads:
                         self._step_aside(me)
         finally:
             with self._lock:
-                del self._clocks[get_ident()]
-                self._count -= 1
-                self._awake -= 1
+                self._end()
+
+    def _came_too_late(self, job: Any) -> bool:
+        """Say that this thread is back from a job that was interrupted; True if it was written off meanwhile."""
+        with self._lock:
+            job.returned = True
+            return get_ident() not in self._clocks
+
+    def _end(self) -> None:
+        """Count this thread out, each only once; it holds the lock."""
+        if get_ident() not in self._clocks:
+            self._written_off -= 1
+            return
+        del self._clocks[get_ident()]
+        self._count -= 1
+        self._awake -= 1
 
     def _rest(self, me: LockType) -> bool:
         """Lead or sleep until there is something to do; False when the pool has ended."""

@@ -131,8 +131,6 @@ class ApplicationThreads:
             self._awake -= 1
             self._written_off += 1
             self._hot = None  # it may have been this one: whoever ends a job next becomes it
-            if self._awake == 0:
-                self._watch(True)
         if self._running:
             self._wake_for_queue(1)
         return True

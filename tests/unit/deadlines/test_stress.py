@@ -126,7 +126,7 @@ def test_it_holds_under_stress(logged_events):
         seconds = 1.2 if number in STUCK else SECONDS * dice.uniform(0.5, 2) / (1 if number % 3 == 1 else THREADS)
         work = time.sleep if number in STUCK else works[number % 3]
         open_.append(Client(reactor, number, lambda work=work, seconds=seconds: work(seconds), strays))
-        reactor.turn_until(lambda: sum(not client.code for client in open_) < AT_ONCE)
+        reactor.turn_until(lambda waiting=open_: sum(not client.code for client in waiting) < AT_ONCE)
         done += [client for client in open_ if client.code]
         open_ = [client for client in open_ if not client.code]
     reactor.turn_until(lambda: all(client.code for client in open_))

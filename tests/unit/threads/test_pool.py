@@ -600,7 +600,12 @@ def comes_back(choices, script):
     back: list[int] = []
     scene.client(away, scene.job("b"))
     scene.watch(away)
-    scene.stepper.spawn(lambda: (scene.stepper.step("it may come back", lambda: away.runs), back.append(1)), "fate", True)
+
+    def let_go() -> None:
+        scene.stepper.step("it may come back", lambda: away.runs)
+        back.append(1)
+
+    scene.stepper.spawn(let_go, "fate", last=True)
     return scene
 
 

@@ -223,6 +223,16 @@ def test_too_many_and_the_process_ends(timed):
     assert "Traceback" not in server.output()
 
 
+def test_the_guide(serve, root, folder):
+    """What docs/howto/deadlines.md shows is what happens."""
+    page = (root / "docs" / "howto" / "deadlines.md").read_text()
+    (folder / "reports.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    server = serve("reports:application", "--timeout", "1", chdir=folder)
+    assert re.fullmatch(r"\d+ rows\n", ask(server, "/careful").text)
+    assert ask(server, "/").text == "504 Gateway Timeout\n"
+    server.wait_for(r"reports\.py\", line 11, in application\s+time.sleep\(0.01\)  # a row")
+
+
 def test_a_stuck_thread_does_not_delay_the_way_out(timed):
     server = timed()
     assert ask(server, "/stuck").status_code == 504

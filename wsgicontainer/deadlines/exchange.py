@@ -25,9 +25,18 @@ from zope.interface import implementer
 from wsgicontainer.errors import RequestTimeout
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.interfaces import IInterrupted
-from wsgicontainer.messages import ResponseHead
+from wsgicontainer.messages import Fields, ResponseHead
 
 _log = Logger()
+
+
+class _Late(Exchange):
+    """What the reactor answers with, in the place of a thread."""
+
+    def _put(self, data: bytes) -> None:
+        """Send, and do not wait for room: that is for application threads."""
+        self._send(self._text + data)
+        self._sent += len(data)
 
 
 @implementer(IInterrupted)
@@ -93,6 +102,16 @@ class TimedExchange(Exchange):
 
     # The reply: nothing of it leaves without the right to answer
 
+    def early_hints(self, fields: Fields) -> None:
+        """Send 103, which is no reply yet: the right is given back. Raises as `reply` does."""
+        if not self._mine:
+            self._take()
+        try:
+            super().early_hints(fields)
+        finally:
+            if not self._mine:
+                self._right.append(None)
+
     def reply(self, head: ResponseHead, content: bytes) -> None:
         """Send a whole response at once. Raises PeerGone, ApplicationError, RequestTimeout."""
         self._claim()
@@ -130,16 +149,24 @@ class TimedExchange(Exchange):
     def _claim(self) -> None:
         """Take the right to answer, or raise RequestTimeout: the reactor has it, and the connection."""
         if not self._mine:
-            try:
-                self._right.pop()
-            except IndexError:
-                raise RequestTimeout from None
+            self._take()
             self._mine = True
+
+    def _take(self) -> None:
+        try:
+            self._right.pop()
+        except IndexError:
+            raise RequestTimeout from None
 
     # Runs in: reactor thread
 
+    @property
+    def begun(self) -> bool:
+        """Whether the thread has the right to answer for good. Runs in: any."""
+        return self._mine
+
     def seize(self) -> bool:
-        """Take the right to answer; False if a reply has begun."""
+        """Take the right to answer; False if the thread has it at this moment."""
         try:
             self._right.pop()
         except IndexError:
@@ -148,7 +175,7 @@ class TimedExchange(Exchange):
 
     def answer(self) -> None:
         """Answer 504 with the right to do so, through another exchange, and take the connection on from there."""
-        late = Exchange()
+        late = _Late()
         late.connection, late.request, late.request_id = self.connection, self.request, self.request_id
         late.began, late.received = self.began, self.received
         late._queued = self._queued or monotonic() - (self.received or self.began)  # noqa: SLF001 (its own kind)

@@ -86,9 +86,11 @@ class Watch:
             _log.failure("A deadline could not be kept [request {id}]", id=exchange.request_id)
 
     def _time_out(self, exchange: TimedExchange) -> None:
-        self.forget(exchange)
         if not exchange.seize():
+            if exchange.begun:  # otherwise it sends early hints just now: the next look will find it
+                self.forget(exchange)
             return
+        self.forget(exchange)
         exchange.answer()
         stack = exchange.interrupt()
         if stack is not None:

@@ -107,9 +107,11 @@ class Scene:
     def _react(self) -> None:
         self.thread.step("the deadline")
         self.house.watch.sweep()
+        self.thread.step("the next look")
+        self.house.watch.sweep()
 
     def check_end(self) -> None:
-        said = self.house.said()
+        said = self.house.said().removeprefix(b"HTTP/1.1 103 Early Hints\r\n\r\n")
         answers = [status for status in (b"200 OK", b"500 ", b"504 ") if b"HTTP/1.1 " + status in said]
         assert said.count(b"HTTP/1.1 ") == len(answers) == 1, said
         in_time = answers != [b"504 "]
@@ -154,6 +156,13 @@ def raising(scene, exchange):
     raise ValueError("the application's own")
 
 
+def hinting(scene, exchange):
+    """Send early hints, which are no reply."""
+    scene.thread.step("work")
+    exchange.early_hints([])
+    at_once(scene, exchange)
+
+
 def in_pieces(scene, exchange):
     exchange.start(exchange.prepare("200 OK", PLAIN))
     scene.thread.step("work")
@@ -163,7 +172,7 @@ def in_pieces(scene, exchange):
     exchange.finish()
 
 
-@pytest.mark.parametrize("respond", [at_once, working, swallowing, raising, in_pieces])
+@pytest.mark.parametrize("respond", [at_once, working, swallowing, raising, hinting, in_pieces])
 def test_one_answer_and_nothing_comes_up_later(respond):
     """Whatever the order, and wherever the exception comes up."""
     explore(lambda choices, script: Scene(choices, respond), [], 2, limit=SEEDS)

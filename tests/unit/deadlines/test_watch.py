@@ -188,6 +188,42 @@ def test_a_reply_that_has_begun_is_never_cut(timed):
     assert not timed.interrupts.sent
 
 
+def test_early_hints_are_no_reply(timed):
+    """Whoever only hints has not begun; what is hinted after the deadline is dropped."""
+
+    def hinting(exchange):
+        exchange.early_hints([("Link", "</a>; rel=preload")])
+        timed.wait()
+        exchange.early_hints([("Link", "</b>; rel=preload")])
+
+    timed.responder.answer = hinting
+    said = timed.receive(GET).said()
+    assert said == b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n" + TOO_LATE
+
+
+def test_a_deadline_amid_early_hints_is_kept_a_little_later(timed):
+    """While the thread sends them the reactor can't answer: it looks again."""
+
+    def hinting(exchange):
+        exchange._take()
+        timed.wait()
+        assert timed.watch._open, "not forgotten"
+        exchange._right.append(None)
+        timed.watch.sweep()
+
+    timed.responder.answer = hinting
+    assert timed.receive(GET).said() == TOO_LATE
+
+
+def test_hints_before_a_reply_in_time(timed):
+    def hinting(exchange):
+        exchange.early_hints([])
+        whole(exchange)
+
+    timed.responder.answer = hinting
+    assert timed.receive(GET).said() == b"HTTP/1.1 103 Early Hints\r\n\r\n" + replied(b"late")
+
+
 def test_a_head_that_waits_for_content_is_no_reply(timed):
     def slow(exchange):
         exchange.start(exchange.prepare("200 OK", PLAIN))

@@ -154,7 +154,6 @@ class IExchange(Interface):
     content: BinaryIO = Attribute("The request's content, whole and decoded, at position 0.")
     request_id: str = Attribute("Names this request in logs: 16 hex digits.")
     started: bool = Attribute("True once a head was handed to the wire.")
-    deadline: float | None = Attribute("When it has to be answered, on the monotonic clock; None if it may take long.")
 
     def prepare(status: str, fields: Fields) -> ResponseHead:
         """Check and render a response's head (RFC 9110 section 5, PEP 3333).

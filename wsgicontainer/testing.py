@@ -44,7 +44,6 @@ class MemoryExchange:
         self.content: BinaryIO = io.BytesIO(content)
         self.request_id = "0123456789abcdef"
         self.started = False
-        self.deadline: float | None = None
         self.head: ResponseHead | None = None
         self.body = b""
         self.hints: list[Fields] = []

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from _thread import get_ident
+from math import inf
 from time import monotonic
 from traceback import StackSummary
 from typing import Any
@@ -45,6 +46,8 @@ class TimedExchange(Exchange):
 
     watch: Any
     """Who looks at its deadline: anything with `interrupts` and `forget(exchange)`."""
+    deadline = inf
+    """When it has to be answered, on the monotonic clock."""
     thread = 0
     """Which thread runs it, once one does."""
     over = False
@@ -55,6 +58,11 @@ class TimedExchange(Exchange):
     def __init__(self) -> None:
         """Leave the right to answer to whoever comes first."""
         self._right: list[None] = [None]
+
+    @property
+    def template(self) -> dict[str, object]:
+        """The connection's part of a WSGI environ, and the one key more that an application may want to know."""
+        return {**super().template, "wsgicontainer.deadline": self.deadline}
 
     # A job
 
@@ -80,6 +88,7 @@ class TimedExchange(Exchange):
     def _run(self) -> None:
         self.thread = get_ident()
         if self._right:
+            self.request.environ = None  # what is kept of one like it has another deadline
             super().run()
 
     def _shut(self) -> None:

@@ -72,7 +72,7 @@ class Watch:
         """Do all that is due. Never raises."""
         now = self._clock()
         for exchange in list(self._open):  # atomic: they come and go in any thread
-            if exchange.deadline is None or exchange.deadline > now:
+            if exchange.deadline > now:
                 break
             self._guarded(self._time_out, exchange)
         while self._interrupted and self._interrupted[0][0] <= now:

@@ -50,8 +50,6 @@ class Exchange:
     """Whether the kernel has all of the reply, the connection stays, and nothing else needs a look."""
     broken = False
     """Whether the reply is not whole."""
-    deadline: float | None = None
-    """When it has to be answered, on the monotonic clock; None if it may take as long as it likes."""
     reset = False
     """Whether only a reset can show that."""
     received = 0.0

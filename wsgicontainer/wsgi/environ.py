@@ -53,8 +53,6 @@ def environ_for(exchange: IExchange) -> dict[str, Any]:
     environ["wsgi.input"] = exchange.content
     environ["wsgicontainer.request_id"] = exchange.request_id
     environ["wsgi.early_hints"] = exchange.early_hints
-    if exchange.deadline is not None:
-        environ["wsgicontainer.deadline"] = exchange.deadline
     return environ
 
 

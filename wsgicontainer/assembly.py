@@ -1,6 +1,6 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    signals · pid-file · access-log · threads · timers · web      start in this order, stop in the opposite one
+    signals · pid-file · access-log · threads · deadlines · timers · web   start in this order, stop in the opposite one
 
 Runs in: reactor thread, before the reactor runs.
 """
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
@@ -27,17 +28,20 @@ from wsgicontainer.connections.overflow import Disk
 from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
+from wsgicontainer.deadlines.exchange import TimedExchange
+from wsgicontainer.deadlines.watch import PERIOD, Patience, Watch
 from wsgicontainer.endpoints import endpoint_for
 from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
-from wsgicontainer.interfaces import IExchange, IResponder
+from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
 from wsgicontainer.process.descriptors import raise_descriptor_limit
-from wsgicontainer.process.leaving import LAST_WORD, leave_within
+from wsgicontainer.process.leaving import Leaving
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import Listener, OrderedService, WebService
@@ -75,13 +79,17 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
         reactor, nest, least=settings.min_threads, most=settings.threads, longest_queue=settings.max_queue
     )
     log = _access_log(settings, reactor)
-    web = _web(settings, reactor, nest, threads, log)
-    children: list[Service] = [SignalHandlers(reactor, _signals(reactor, web, log))]
+    way_out = _WayOut(reactor)
+    watch = _watch(settings, threads, way_out)
+    web = _web(settings, reactor, nest, watch or threads, log)
+    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log))]
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file))
     if log is not None:
         children.append(_AccessLogService(log, reactor))
-    children.append(_ThreadsService(threads, reactor, nest))
+    children.append(_ThreadsService(threads, reactor, nest, way_out))
+    if watch is not None:
+        children.append(_sweeping(watch, reactor))
     if settings.timers:
         children.append(RepeatingTasks(_timers(settings), threads, reactor))
     children.append(web)
@@ -131,8 +139,23 @@ def _access_log(settings: Settings, reactor: Any) -> AccessLog | None:
     return AccessLog(settings.access_log, settings.access_log_format, reactor.callFromThread)
 
 
+def _watch(settings: Settings, threads: ApplicationThreads, way_out: _WayOut) -> Watch | None:
+    """Return who looks at requests' deadlines, if they have any."""
+    if not settings.timeout:
+        return None
+    most_stuck = settings.max_stuck_threads or settings.threads
+    return Watch(threads, Patience(settings.timeout, most_stuck), way_out.replace)
+
+
+def _sweeping(watch: Watch, reactor: Any) -> TimerService:
+    service = TimerService(PERIOD, watch.sweep)
+    service.clock = reactor
+    service.setName("deadlines")
+    return service
+
+
 def _web(
-    settings: Settings, reactor: Any, nest: Nest | None, threads: ApplicationThreads, log: AccessLog | None
+    settings: Settings, reactor: Any, nest: Nest | None, threads: IApplicationThreads, log: AccessLog | None
 ) -> WebService:
     """Return the service that listens, and looks after the roll of connections."""
     roll = Roll(raise_descriptor_limit(settings.max_connections))
@@ -153,7 +176,7 @@ def _web(
     return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout, factory.adopt)
 
 
-def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
+def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
     proxies = Proxies(settings.forwarded_allow_ips)
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
     return Site(
@@ -175,6 +198,7 @@ def _site(settings: Settings, threads: ApplicationThreads, roll: Roll, log: Acce
         ),
         template=template_for(ErrorsStream(), FileWrapper, multiprocess=False),
         access_log=log,
+        new_exchange=TimedExchange if settings.timeout else Exchange,
         proxies=proxies if settings.forwarded_allow_ips else None,
         proxied=HeadParser(limits, proxies) if settings.forwarded_allow_ips else None,
     )
@@ -195,16 +219,34 @@ def _timers(settings: Settings) -> list[Timer]:
     return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
 
 
-def _signals(reactor: Any, web: WebService, log: AccessLog | None) -> dict[signal.Signals, Callable[[], object]]:
+class _WayOut:
+    """Ends the process, once."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor, self._ending = reactor, False
+        self.leaving = Leaving()
+
+    def drain(self) -> None:
+        """Stop the reactor; the services drain."""
+        if not self._ending:
+            self._ending = True
+            self._reactor.stop()
+
+    def replace(self) -> None:
+        """Drain, and have the supervisor start a new process."""
+        self.leaving.status = 1
+        self.drain()
+
+
+def _signals(way_out: _WayOut, web: WebService, log: AccessLog | None) -> dict[signal.Signals, Callable[[], object]]:
     """TERM drains; INT and QUIT, or any second one, end at once; USR1 and HUP reopen the log."""
     asked: list[bool] = []
 
     def stop(hurry: bool) -> None:
         if hurry or asked:
             web.hurry()
-        if not asked:
-            asked.append(True)
-            reactor.stop()
+        asked.append(True)
+        way_out.drain()
 
     def reopen() -> None:
         if log is not None:
@@ -235,8 +277,8 @@ class _ThreadsService(Service):
 
     name = "threads"
 
-    def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None) -> None:
-        self._threads, self._reactor, self._nest = threads, reactor, nest
+    def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None, way_out: _WayOut) -> None:
+        self._threads, self._reactor, self._nest, self._way_out = threads, reactor, nest, way_out
         self._sweeper = LoopingCall(lambda: threads.sweep(monotonic()))
         self._sweeper.clock = reactor
         self._imported_in, self._imported_with = os.getpid(), threading.active_count()
@@ -254,7 +296,7 @@ class _ThreadsService(Service):
         gc.freeze()
         self._threads.start()
         self._sweeper.start(QUEUE_SWEEP, now=False)
-        self._reactor.addSystemEventTrigger("after", "shutdown", leave_within, LAST_WORD)
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)
 
     def stopService(self) -> Deferred[None]:
         super().stopService()

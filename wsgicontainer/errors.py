@@ -54,5 +54,12 @@ class PeerGone(ContainerError):
     """The peer has left, or was cut for making no progress: nobody reads this reply."""
 
 
+class RequestTimeout(BaseException):
+    """The request's deadline (`--timeout`) is over and 504 is sent: raised in the application, wherever it is.
+
+    No Exception, so that `except Exception` in the application does not swallow it. Let it pass: clean up in `finally`.
+    """
+
+
 class ApplicationError(ContainerError):
     """The application broke PEP 3333 or RFC 9110: the sentence says which rule."""

@@ -16,8 +16,11 @@ from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
 class IJob(Interface):
     """Work for an application thread."""
 
-    def run() -> None:
-        """Do it, or, once overdue, only say so to whoever waits. Never raises. Runs in: application thread."""
+    def run() -> bool | None:
+        """Do it, or, once overdue, only say so to whoever waits. Never raises. Runs in: application thread.
+
+        True if it was interrupted: its thread has to look whether it was written off meanwhile.
+        """
 
     def overdue(now: float) -> bool:
         """Tell whether it has waited too long at `now`, on the monotonic clock; `run` goes by the last answer.
@@ -31,6 +34,22 @@ class IApplicationThreads(Interface):
 
     def submit(job: IJob) -> bool:
         """Queue a job and see to it that a thread will take it; False if the queue is full. Runs in: any."""
+
+
+class IInterrupted(IJob):
+    """A job whose thread may be written off."""
+
+    returned: bool = Attribute("Whether its thread has come back from it; set by that thread, under the pool's lock.")
+
+
+class IReplacedThreads(IApplicationThreads):
+    """Threads that are replaced when one does not come back."""
+
+    def write_off(thread: int, job: IInterrupted) -> bool:
+        """Count a thread out, unless it has come back from `job`: another may run for it. Runs in: reactor thread."""
+
+    def written_off() -> int:
+        """Count the threads that were written off and have not ended. Runs in: any."""
 
 
 class IWire(Interface):

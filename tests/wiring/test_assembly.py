@@ -33,6 +33,12 @@ def test_the_children_have_names(tmp_path):
     assert not list(tmp_path.iterdir())  # nothing is opened before the start
 
 
+def test_a_deadline_is_a_service_of_its_own():
+    """Without --timeout nothing of it is there."""
+    service = makeService(Settings(wsgi="wsgiref.simple_server:demo_app", timeout=30), Reactor())
+    assert [child.name for child in service] == ["signals", "threads", "deadlines", "web"]
+
+
 def test_it_stands_without_epoll():
     """On a platform without epoll everything imports, and connections live on Twisted's transports."""
     script = """

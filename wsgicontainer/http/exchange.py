@@ -25,6 +25,7 @@ _LARGE = 16384
 """Octets of content from which on a copy costs more than the system call that avoids it."""
 _SMALL = 2048
 """Octets of content with which no reply reaches the least --output-buffer: nothing to wait for."""
+_RETRY: Fields = [("Retry-After", "1")]
 
 
 @implementer(IExchange, IJob)
@@ -74,7 +75,7 @@ class Exchange:
 
     # A job
 
-    def run(self) -> None:
+    def run(self) -> bool | None:
         """Have the responder answer, then give the connection back. Never raises.
 
         It looks at no clock that nobody reads; when it is too late, a sweep has said so (`overdue`).
@@ -85,7 +86,7 @@ class Exchange:
             self._queued = monotonic() - (self.received or self.began)
         try:
             if self._late:
-                self.error("503 Service Unavailable", [("Retry-After", "1")])
+                self.error("503 Service Unavailable", _RETRY)
             elif not connection.wire.vanished:  # else it left before its turn
                 connection.route[1].respond(self)
             if not self._finished:
@@ -93,27 +94,32 @@ class Exchange:
         except PeerGone:
             self._abandon()
         except BaseException:  # noqa: BLE001 (a responder may be anybody's: no request ends the server)
-            _log.failure(
-                "{method} {target} failed [request {id}]",
-                method=self.request.method,
-                target=self.request.target,
-                id=self.request_id,
-            )
-            self.fail("the responder failed")
+            self._failed()
         if log is not None or self.content is not NOTHING:
             self._end()
         connection.completed(self)
+        return None
+
+    def _failed(self) -> None:
+        """Tell what the responder raised, and answer all the same."""
+        _log.failure(
+            "{method} {target} failed [request {id}]",
+            method=self.request.method,
+            target=self.request.target,
+            id=self.request_id,
+        )
+        self.fail("the responder failed")
 
     def overdue(self, now: float) -> bool:
         """Tell whether it has waited for a thread longer than it may; if so, `run` only says that. Runs in: any."""
         self._late = now - (self.received or self.began) > self.connection.site.clocks.queue
         return self._late
 
-    def refuse(self) -> None:
-        """Answer 503 without an application thread: the queue is full. Runs in: the connection's owner."""
+    def refuse(self, status: str = "503 Service Unavailable", fields: Fields = _RETRY) -> None:
+        """Answer without an application thread: the queue is full. Runs in: the connection's owner."""
         self.keep = False  # one refusal for a connection: a client that pipelines must not keep its reader busy
         try:
-            self.error("503 Service Unavailable", [("Retry-After", "1")])
+            self.error(status, fields)
         except PeerGone:
             self._abandon()
         self._end()

@@ -218,7 +218,7 @@ class Connection:
         if data != self._head or not self._alone:
             return self._read_on(data) if data else WAIT if data is None else self._close()
         site = self.site
-        exchange = Exchange()
+        exchange = site.new_exchange()
         exchange.connection, exchange.request, exchange.request_id = self, self._request, next(site.names)
         exchange.began = site.moment.now
         return GIVEN if site.threads.submit(exchange) else self._too_many(exchange)
@@ -289,7 +289,7 @@ class Connection:
         assert block is not None
         self._buffer, self._forgiven = buffer[end + 4 :], False
         self._step = Connection._hear
-        exchange = Exchange()
+        exchange = self.site.new_exchange()
         exchange.connection, exchange.request, exchange.request_id = self, request, next(self.site.names)
         exchange.began = self.site.moment.now
         exchange.keep = block.persistent and self.site.clocks.keep_alive > 0

@@ -9,6 +9,7 @@ from operator import add
 
 from attrs import Factory, define, frozen
 
+from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import UNIX, Proxies
 from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
@@ -60,6 +61,7 @@ class Site:
     proxied: HeadParser | None = None
     """Reads their heads: the parser that knows `proxies`."""
     draining: bool = False
+    new_exchange: Callable[[], Exchange] = Exchange
     moment: Moment = Factory(Moment)
     names: Iterator[str] = Factory(lambda: _names(os.urandom(7)))
     """Requests' names: 16 hex digits, from a random start upwards."""

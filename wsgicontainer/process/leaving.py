@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
@@ -9,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+
+from attrs import define
 
 LAST_WORD = 0.75
 """Seconds that the interpreter has to end by itself once everything has stopped."""
@@ -20,6 +23,21 @@ def leave_within(seconds: float, status: int = 0, leave: Callable[[int], object]
     A thread that the application started and that never ends would otherwise be waited for, for ever.
     """
     threading.Thread(target=_leave, args=(seconds, status, leave), name="leaving", daemon=True).start()
+
+
+@define
+class Leaving:
+    """The status with which the process will end."""
+
+    status: int = 0
+    """What it is to be; a supervisor takes any but 0 as a reason to start it anew."""
+
+    def begin(self) -> None:
+        """See to it that the process ends, and so. Runs in: reactor thread, when everything has stopped."""
+        if self.status:
+            # Twisted's commands know no status of their own: the last moment that is ours is the interpreter's end.
+            atexit.register(_leave, 0.0, self.status, os._exit)
+        leave_within(LAST_WORD, self.status)
 
 
 def _leave(seconds: float, status: int, leave: Callable[[int], object]) -> None:

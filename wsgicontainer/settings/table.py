@@ -132,6 +132,16 @@ class Settings:
         default_text="4 × cores, at least 4, at most 32",
         unit="threads",
     ).field()
+    max_stuck_threads: int | None = Option(
+        "max-stuck-threads",
+        kinds.whole(1, 4096),
+        _THREADS,
+        "so many threads that --timeout could not interrupt make the process end, with status 1",
+        "Each is replaced, but keeps its memory and whatever it holds. The supervisor has to start the server anew.",
+        "8",
+        default_text="as many as --threads",
+        unit="threads",
+    ).field()
     min_threads: int = Option(
         "min-threads",
         kinds.whole(1, 4096),
@@ -150,6 +160,18 @@ class Settings:
         "auto takes nested where the platform has epoll: it spares most of the reactor's work. twisted runs anywhere.",
         "auto",
         default="auto",
+    ).field()
+    timeout: float = Option(
+        "timeout",
+        _CLOCK_OR_ZERO,
+        _CLOCKS,
+        "a request's deadline, queue included: 504, and its thread is interrupted; 0: none",
+        "Off, because only you know how long a request may take: set it above the longest, and below the patience of"
+        " what stands in front. It counts until the reply begins; a reply that has begun is never cut.",
+        "30",
+        default=0.0,
+        unit="seconds",
+        flag="t",
     ).field()
     graceful_timeout: float = Option(
         "graceful-timeout",

@@ -8,25 +8,25 @@ behind a thread that waits or computes.
 Invariants, kept under `_lock`: nobody awake ⇒ the queue is empty, and the reactor watches the set or a tick is due;
 somebody awake ⇒ a tick is due. So word of work is never lost: who queues a job looks for somebody awake *after* queuing
 it, and who lies down looks into the queue *before* lying down, both under the lock. `tests/unit/threads/test_pool.py`
-steps it. Threads are daemons and nobody joins them: one stuck in the application never keeps the process alive.
+steps it. Threads are daemons and nobody joins them: one stuck in the application never keeps the process alive. One
+that was written off counts neither as awake nor as one of `most`, and ends when it comes back: `_clocks` names those
+that count, and `returned`, set under the lock, says that a thread is back in time.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from _thread import LockType, allocate_lock, get_ident
+from _thread import LockType, get_ident
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.errors import BootError
-from wsgicontainer.interfaces import IApplicationThreads, IJob
+from wsgicontainer.interfaces import IInterrupted, IJob, IReplacedThreads
+from wsgicontainer.threads.machine import LedSet, Machine, Watched, cpu_clock
 from wsgicontainer.threads.tick import Mood, Tick
 
 _log = Logger()
@@ -37,37 +37,7 @@ _SPARING = {Mood.SHARING: 1, Mood.COMPUTING: 0}
 """How many threads to wake at most while those awake compute; if they wait, as many as the queue needs."""
 
 
-class LedSet(Protocol):
-    """The nested set of connections, as far as the lead goes."""
-
-    def take(self, timeout: float) -> int:
-        """Hand out whatever is ready; return how many."""
-
-    def watch(self, on: bool) -> None:
-        """Have the reactor woken by the set, or not."""
-
-    def nudge(self) -> None:
-        """End the wait of a leader that lingers."""
-
-    def fileno(self) -> int:
-        """Return the descriptor for the reactor."""
-
-
-def _spawn(work: Callable[[], None], name: str) -> None:
-    threading.Thread(target=work, name=name, daemon=True).start()
-
-
-@frozen
-class Machine:
-    """What the pool takes from the machine."""
-
-    spawn: Callable[[Callable[[], None], str], None] = _spawn
-    """Runs a function in a new thread of that name; raises RuntimeError if the system allows no more."""
-    new_lock: Callable[[], LockType] = allocate_lock
-    clock: Callable[[], float] = time.monotonic
-
-
-@implementer(IApplicationThreads)
+@implementer(IReplacedThreads)
 class ApplicationThreads:
     """The pool: its threads, its queue, its lead."""
 
@@ -79,7 +49,7 @@ class ApplicationThreads:
         least: int,
         most: int,
         longest_queue: int,
-        machine: Machine = Machine(),
+        machine: Machine = Machine(),  # noqa: B008 (frozen)
     ) -> None:
         """Start no thread yet. `led` is the set to lead; None where connections live on Twisted transports.
 
@@ -92,10 +62,10 @@ class ApplicationThreads:
         self._leader = 0
         self._parked: list[LockType] = []
         self._clocks: dict[int, int | None] = {}
-        self._awake = self._count = self._finished = 0
+        self._awake = self._count = self._finished = self._written_off = 0
         self._running = False
         self._tick, self._mood = Tick(), Mood.MOVING
-        self._reader: _Watched | None = None
+        self._reader: Watched | None = None
         self._one_is_enough = self._unled = False
         self._leads = self._leads_seen = 0
         self._hot: LockType | None = None
@@ -111,7 +81,7 @@ class ApplicationThreads:
             while self._count < min(self._least, self._most):
                 self._start_thread()
         if self._led is not None:
-            self._reader = _Watched(self._led, self._connections_ready)
+            self._reader = Watched(self._led, self._connections_ready)
             self._reactor.addReader(self._reader)
         self._see_to_a_tick()
 
@@ -148,8 +118,26 @@ class ApplicationThreads:
         return overdue
 
     def left(self) -> int:
-        """Count the threads that have not ended."""
+        """Count the threads that have not ended, without those that were written off."""
         return self._count
+
+    def write_off(self, thread: int, job: IInterrupted) -> bool:
+        """Count a thread out, unless it has come back from `job`, and look whom the queue needs in its place."""
+        with self._lock:
+            if job.returned or thread not in self._clocks:
+                return False
+            del self._clocks[thread]
+            self._count -= 1
+            self._awake -= 1
+            self._written_off += 1
+            self._hot = None  # it may have been this one: whoever ends a job next becomes it
+        if self._running:
+            self._wake_for_queue(1)
+        return True
+
+    def written_off(self) -> int:
+        """Count the threads that were written off and have not ended. Runs in: any."""
+        return self._written_off
 
     def _connections_ready(self) -> None:
         """Read what the set has, unless a thread leads it at this moment."""
@@ -254,9 +242,9 @@ class ApplicationThreads:
         try:
             self._machine.spawn(self._work, f"application-{self._count + 1}")
         except RuntimeError as error:
-            if not self._count:
+            if not self._count and not self._written_off:
                 raise BootError(f"the system lets no thread start ({error}); raise its limit (ulimit -u)") from None
-            self._most = self._count
+            self._most = max(self._count, 1)
             _log.error("The system lets no more than {count} threads start; --threads asks for more", count=self._count)
             return False
         self._count += 1
@@ -265,11 +253,11 @@ class ApplicationThreads:
 
     # Runs in: application thread
 
-    def _work(self) -> None:
+    def _work(self) -> None:  # noqa: C901 (every request passes here: no call that can be spared)
         me = self._machine.new_lock()
         me.acquire()
         with self._lock:
-            self._clocks[get_ident()] = _cpu_clock()
+            self._clocks[get_ident()] = cpu_clock()
         queue = self._queue
         try:
             while True:
@@ -280,7 +268,8 @@ class ApplicationThreads:
                         return
                 else:
                     try:
-                        job.run()
+                        if job.run() and self._came_too_late(job):
+                            return
                     except BaseException:  # noqa: BLE001 (a broken promise; the thread and its count must survive it)
                         _log.failure("{job} raised", job=job)
                     del job  # it would keep its connection alive while this thread sleeps
@@ -291,9 +280,22 @@ class ApplicationThreads:
                         self._step_aside(me)
         finally:
             with self._lock:
-                del self._clocks[get_ident()]
-                self._count -= 1
-                self._awake -= 1
+                self._end()
+
+    def _came_too_late(self, job: Any) -> bool:
+        """Say that this thread is back from a job that was interrupted; True if it was written off meanwhile."""
+        with self._lock:
+            job.returned = True
+            return get_ident() not in self._clocks
+
+    def _end(self) -> None:
+        """Count this thread out, each only once; it holds the lock."""
+        if get_ident() not in self._clocks:
+            self._written_off -= 1
+            return
+        del self._clocks[get_ident()]
+        self._count -= 1
+        self._awake -= 1
 
     def _rest(self, me: LockType) -> bool:
         """Lead or sleep until there is something to do; False when the pool has ended."""
@@ -350,28 +352,3 @@ class ApplicationThreads:
         finally:
             self._leader = 0
             self._lead.release()
-
-
-class _Watched:
-    """The set as the reactor knows it (IReadDescriptor). Runs in: reactor thread."""
-
-    def __init__(self, led: LedSet, ready: Callable[[], None]) -> None:
-        self._led = led
-        self.doRead = ready
-
-    def fileno(self) -> int:
-        return self._led.fileno()
-
-    def logPrefix(self) -> str:
-        return "connections"
-
-    def connectionLost(self, reason: object) -> None:
-        """Do nothing: the reactor ends."""
-
-
-def _cpu_clock() -> int | None:
-    """Return the clock that counts this thread's CPU time, where the platform has one."""
-    try:
-        return time.pthread_getcpuclockid(get_ident())
-    except (AttributeError, OSError):
-        return None

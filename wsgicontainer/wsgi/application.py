@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from wsgicontainer.errors import PeerGone
+from wsgicontainer.errors import PeerGone, RequestTimeout
 from wsgicontainer.interfaces import IExchange, IResponder
 from wsgicontainer.wsgi.environ import environ_for
 from wsgicontainer.wsgi.response import Response
@@ -78,7 +78,7 @@ class WSGIApplication:
                 exchange.reply(head, result[0])  # what most applications return
             else:
                 _send(exchange, response, result)
-        except PeerGone:
+        except (PeerGone, RequestTimeout):
             raise
         except BaseException:
             # SystemExit too: an application must not end the server, and close() must still be called.
@@ -99,6 +99,8 @@ class WSGIApplication:
             return
         try:
             close()
+        except RequestTimeout:
+            raise
         except BaseException:
             _log.failure(
                 "close() failed at {method} {target} [request {id}]",

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 import weakref
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock, get_ident, start_new_thread
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from wsgicontainer.errors import BootError
-from wsgicontainer.interfaces import IApplicationThreads
+from wsgicontainer.interfaces import IApplicationThreads, IReplacedThreads
 from wsgicontainer.threads.pool import LINGER, ApplicationThreads, Machine
 from wsgicontainer.threads.tick import FAIRNESS, PERIOD, Mood
 
@@ -204,7 +204,7 @@ class SteppedQueue(deque):
 
 LOCK_FREE = {"_hot", "_leader", "_unled", "_leads"}
 """Attributes that are used without the lock."""
-LOCKED = {"_awake", "_running", "_one_is_enough", "_mood", "_parked", "_count"}
+LOCKED = {"_written_off", "_awake", "_running", "_one_is_enough", "_mood", "_parked", "_count"}
 """Those that are written under it."""
 
 
@@ -329,20 +329,27 @@ class Job:
     name: str
     then: Callable[[], object] | None = None
     stuck: bool = False
+    comes_back: Callable[[], bool] | None = None
+    """When it goes on, if it is one that was interrupted."""
+    thread: int = 0
+    returned: bool = False
     raises: bool = False
     runs: int = 0
     accepted: bool | None = None
 
-    def run(self) -> None:
+    def run(self) -> bool | None:
         self.runs += 1
+        self.thread = get_ident()
+        ready = (lambda: False) if self.stuck else self.comes_back or (lambda: True)
         try:
-            self.scene.stepper.step(f"run {self.name}", (lambda: False) if self.stuck else (lambda: True))
+            self.scene.stepper.step(f"run {self.name}", ready)
         except Ended:
-            return
+            return None
         if self.then is not None:
             self.then()
         if self.raises:
             raise RuntimeError(self.name)
+        return self.comes_back is not None
 
 
 class Scene:
@@ -416,6 +423,15 @@ class Scene:
 
         self.stepper.spawn(stop, "stopper")
 
+    def watch(self, job: Job) -> None:
+        """Somebody who has a thread written off that stays away too long."""
+
+        def write_off() -> None:
+            self.stepper.step("it takes too long", lambda: job.runs == 1)
+            self.reactor.callFromThread(lambda: self.pool.write_off(job.thread, job))
+
+        self.stepper.spawn(write_off, "watch")
+
     def raw(self, name: str) -> Any:
         """Look at an attribute without a step."""
         return object.__getattribute__(self.pool, name)
@@ -448,7 +464,9 @@ class Scene:
         """Nothing will ever happen again."""
         self.check_quiet()
         stuck = [job for job in self.jobs if job.stuck and job.runs]
-        assert self.raw("_awake") == len(stuck), "somebody stays awake for nothing"
+        lost = self.raw("_written_off")
+        assert lost <= len(stuck), "it has come back, and still counts as written off"
+        assert self.raw("_awake") == len(stuck) - lost, "somebody stays awake for nothing"
         assert not self.raw("_queue").really()
         assert [job.runs for job in self.jobs] == [1] * len(self.jobs), "a job was lost, or ran twice"
         if self.set is not None:
@@ -458,7 +476,7 @@ class Scene:
 
     def check_stopped(self) -> None:
         """The pool was stopped at some moment."""
-        stuck = sum(job.stuck and job.runs for job in self.jobs)
+        stuck = sum(job.stuck and job.runs for job in self.jobs) - self.raw("_written_off")
         assert self.raw("_count") == stuck, "a thread that could have ended has not"
         assert self.raw("_awake") == stuck
         assert all(job.runs <= 1 for job in self.jobs)
@@ -557,6 +575,40 @@ def stuck_leader(choices, script):
     return scene
 
 
+def written_off(choices, script):
+    """The only thread never comes back from the first request; another does the others."""
+    scene = Scene(choices, script, most=1)
+    stuck = scene.job("stuck", stuck=True)
+    scene.client(stuck, scene.job("b"), scene.job("c"))
+    scene.watch(stuck)
+    return scene
+
+
+def written_off_without_a_set(choices, script):
+    """The same with jobs from elsewhere."""
+    scene = Scene(choices, script, most=1, led=False)
+    stuck = scene.job("stuck", stuck=True)
+    scene.stranger(stuck, scene.job("b"))
+    scene.watch(stuck)
+    return scene
+
+
+def comes_back(choices, script):
+    """A thread comes back at the moment when it is written off, before or after that."""
+    scene = Scene(choices, script, most=1)
+    away = scene.job("away", comes_back=lambda: back == [1])
+    back: list[int] = []
+    scene.client(away, scene.job("b"))
+    scene.watch(away)
+
+    def let_go() -> None:
+        scene.stepper.step("it may come back", lambda: away.runs)
+        back.append(1)
+
+    scene.stepper.spawn(let_go, "fate", last=True)
+    return scene
+
+
 def raising(choices, script):
     """A job breaks its promise never to raise."""
     scene = Scene(choices, script)
@@ -597,8 +649,22 @@ def stop_beside_a_stuck_thread(choices, script):
     return scene
 
 
+def stop_beside_one_that_was_written_off(choices, script):
+    """That one is not waited for, and the end of the pool starts no other."""
+    scene = written_off(choices, script)
+    scene.stopper()
+    return scene
+
+
 RUNNING = [two_requests, two_strangers, request_and_stranger, no_set, pipelined, stuck_leader, raising]
-STOPPING = [stop_amid_requests, stop_amid_strangers, stop_with_the_reactor, stop_beside_a_stuck_thread]
+REPLACING = [written_off, written_off_without_a_set, comes_back]
+STOPPING = [
+    stop_amid_requests,
+    stop_amid_strangers,
+    stop_with_the_reactor,
+    stop_beside_a_stuck_thread,
+    stop_beside_one_that_was_written_off,
+]
 TOLD = {
     "honest": [],
     "quick": [Mood.QUICK] * 3,
@@ -628,7 +694,7 @@ def named(staging: Staging) -> str:
 
 
 @pytest.mark.parametrize("script", TOLD.values(), ids=TOLD)
-@pytest.mark.parametrize("staging", RUNNING, ids=named)
+@pytest.mark.parametrize("staging", RUNNING + REPLACING, ids=named)
 def test_no_wake_up_is_lost(staging, script):
     """Whatever the order: each job runs once, and in the end nobody is awake, nothing is queued, the set is watched."""
     explore(staging, script, 0 if script else 1, limit=SEEDS)
@@ -804,6 +870,7 @@ def test_a_job_that_was_run_is_forgotten():
 
 def test_it_is_what_others_expect():
     verifyObject(IApplicationThreads, ByHand().pool)
+    verifyObject(IReplacedThreads, ByHand().pool)
 
 
 # --- With real threads and the real tick ---

@@ -42,6 +42,7 @@ from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.leaving import Leaving
+from wsgicontainer.process.memory import keep_freed_memory
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import Listener, OrderedService, WebService
@@ -294,6 +295,7 @@ class _ThreadsService(Service):
         # What is loaded stays: the collector need not look at it again at every full collection.
         gc.collect()
         gc.freeze()
+        keep_freed_memory()
         self._threads.start()
         self._sweeper.start(QUEUE_SWEEP, now=False)
         self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)

@@ -23,6 +23,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsgicontainer.connections.door import Door
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.errors import BootError
 from wsgicontainer.http.site import Site
@@ -190,6 +191,8 @@ def _bound_unsent(port: Any) -> None:
 def _bound_accepts(port: Any, room: Callable[[], int]) -> None:
     """Have no more accepted at once than there is room for: Twisted takes up to 100, and then descriptors run out."""
     if hasattr(port, "bound"):  # a door
+        port.bound(room)
+    if isinstance(port, Door):
         port.bound(room)
     if not hasattr(port, "numberAccepts"):
         return

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
-from wsgicontainer.connections.overflow import Disk
+from wsgicontainer.connections.overflow import Disk, Room
 from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
@@ -167,9 +167,7 @@ def _web(
         lambda wire: Connection(site, wire),
         nest,
         reactor,
-        budget=settings.output_buffer,
-        patience=settings.send_timeout,
-        disk=Disk(settings.output_disk),
+        Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk)),
     )
     trusts = Proxies(settings.forwarded_allow_ips).trusts
     ports = [(port, endpoint_for(reactor, port, settings.backlog, trusts)) for port in settings.ports]

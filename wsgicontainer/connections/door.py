@@ -24,7 +24,7 @@ _WILDCARDS = ("0.0.0.0", "::")
 class Door:
     """Stands for an IListeningPort. Runs in: reactor thread, unless said otherwise."""
 
-    def __init__(self, port: Any, nest: Nest, welcome: Callable[[socket.socket, Any, Any], object]) -> None:
+    def __init__(self, port: Any, nest: Nest, welcome: Callable[[socket.SocketType, Any, Any], object]) -> None:
         """Take over accepting from a plain port that is listening.
 
         `welcome(sock, peer, local)` is called for each connection by whoever accepts it; `local` is None where only the
@@ -38,6 +38,7 @@ class Door:
         if self.socket.family != socket.AF_UNIX:
             # Accepted sockets inherit it: a system call less for each.
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._kind = int(self.socket.family), int(self.socket.type), self.socket.proto
         name = self.socket.getsockname()
         self._local = None if isinstance(name, tuple) and name[0] in _WILDCARDS else name
         nest.listen(self.fileno(), self._ready)
@@ -57,14 +58,16 @@ class Door:
     def doRead(self) -> None:
         """Accept about as many as the last time, as finding that none is left costs half an accept. Runs in: any."""
         turns = min(self._turns, self._room())
+        accept = self.socket._accept  # type: ignore[attr-defined]  # noqa: SLF001 (what accept() calls: half its price)
         for turn in range(turns):
             try:
-                sock, peer = self.socket.accept()
+                descriptor, peer = accept()
             except BlockingIOError:
                 self._turns = max(1, turn)
                 return
             except ConnectionAbortedError:
                 continue
+            sock = socket.SocketType(*self._kind, descriptor)
             sock.setblocking(False)
             self._welcome(sock, peer, self._local)
         self._turns = min(turns * 2, ACCEPTS) or 1

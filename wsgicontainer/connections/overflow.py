@@ -14,13 +14,15 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from attrs import define
+from attrs import Factory, define, frozen
 
 from wsgicontainer.connections.outgoing import FilePiece
 from wsgicontainer.errors import PeerGone
 
 FAST = 0.1
-"""Seconds that threads have waited for a peer, all its replies together, from which on its replies go to disk."""
+"""Seconds that threads wait for a peer, all its replies together, before its replies go to disk.
+
+Divided among all that are slow at a time: a thousand of them hold four threads for a fifth of a second together."""
 
 
 class Disk:
@@ -30,6 +32,8 @@ class Disk:
         """Let the files hold `most` octets together; 0 means that there are none."""
         self._left = most
         self._lock = Lock()
+        self.files = 0
+        """How many there are: so many peers are slow. Not exact, where threads count at the same time."""
 
     def relieve(self, unsent: deque[Any]) -> int:
         """Move what stands at the end of a wire's queue, in memory, to its file; return how many octets that were."""
@@ -53,6 +57,7 @@ class Disk:
                 piece = Overflow(os.dup(file.fileno()), 0, 0, self)
         except OSError:
             return False
+        self.files += 1
         if not piece.append(data):
             piece.close()
             return False
@@ -73,15 +78,24 @@ class Disk:
             self._left += octets
 
 
-NO_DISK = Disk(0)
+@frozen(eq=False)
+class Room:
+    """What all connections share of the bounds on unsent output."""
+
+    budget: int
+    """Octets of one connection that may stay in memory; the rest goes to disk."""
+    patience: float
+    """Seconds without progress after which a peer counts as gone."""
+    disk: Disk = Factory(lambda: Disk(0))
+    closing: Lock = Factory(Lock)
+    """Held for the moment of a close, so that a cut from another thread can't hit the next owner of the number."""
 
 
 @define
 class Pace:
     """How a peer takes what it is sent. Runs in: application thread, as the owner."""
 
-    patience: float
-    """Seconds without progress after which a peer counts as gone."""
+    room: Room
     waited: float = 0.0
     """Seconds that threads have waited for it, on all its replies."""
     _mark: int = -1
@@ -90,11 +104,14 @@ class Pace:
     @property
     def slow(self) -> bool:
         """Tell whether its replies go to disk."""
-        return self.waited >= FAST
+        return self.waited >= self._allowed()
 
     def next_wait(self) -> float:
         """Return the seconds that a thread may wait now."""
-        return self.patience if self.slow else FAST - self.waited
+        return self.room.patience if self.slow else self._allowed() - self.waited
+
+    def _allowed(self) -> float:
+        return FAST / (1 + max(0, self.room.disk.files))
 
     def rest(self) -> None:
         """Note that nothing is left to take: the next wait is another one."""
@@ -105,8 +122,8 @@ class Pace:
         now = monotonic()
         if progress != self._mark:
             self._mark, self._since = progress, now
-        elif now - self._since >= self.patience:
-            raise PeerGone(f"the peer took nothing for {self.patience:g} s")
+        elif now - self._since >= self.room.patience:
+            raise PeerGone(f"the peer took nothing for {self.room.patience:g} s")
 
 
 @define(eq=False)
@@ -136,4 +153,5 @@ class Overflow(FilePiece):
     def close(self) -> None:
         """Give descriptor and room back."""
         FilePiece.close(self)
+        self.disk.files -= 1
         self.disk.give(self.size)

@@ -16,14 +16,13 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock
 from time import monotonic
 
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.outgoing import FilePiece, untaken
-from wsgicontainer.connections.overflow import NO_DISK, Disk, Pace
+from wsgicontainer.connections.overflow import Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -35,6 +34,7 @@ _TURN = 16
 _IN, _OUT = (select.EPOLLIN, select.EPOLLOUT) if POSSIBLE else (0, 0)
 _VANISHED = select.EPOLLHUP | select.EPOLLERR if POSSIBLE else 0
 _HUNG_UP = _VANISHED | (select.EPOLLRDHUP if POSSIBLE else 0)
+_NOTHING: deque[memoryview | FilePiece] = deque(maxlen=0)
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -43,9 +43,7 @@ class SocketWire:
     """The bytes of one plain connection. Runs in: its owner, unless said otherwise."""
 
     __slots__ = (
-        "_budget",
-        "_disk",
-        "_closing",
+        "_room",
         "_nest",
         "_pace",
         "_send",
@@ -64,28 +62,19 @@ class SocketWire:
     )
 
     def __init__(
-        self,
-        sock: socket.socket,
-        nest: Nest,
-        *,
-        budget: int,
-        patience: float,
-        disk: Disk = NO_DISK,
-        names: tuple[object, object] | None = None,
+        self, sock: socket.SocketType, nest: Nest, room: Room, names: tuple[object, object] | None = None
     ) -> None:
         """Take over a connected, non-blocking socket.
 
-        `budget` is how many octets may stay unsent in memory, the rest goes to `disk`; `patience` how many seconds
-        `wait_for_room` waits for the peer to take any of them. `names` are what getpeername and getsockname would tell,
-        as far as known, of a socket that has TCP_NODELAY already.
+        `names` are what getpeername and getsockname would tell, as far as known, of a socket that has TCP_NODELAY
+        already.
         """
-        self._disk, self._pace = disk, Pace(patience)
-        self._socket, self._nest, self._budget = sock, nest, budget
+        self._socket, self._nest, self._room = sock, nest, room
         self._fd = sock.fileno()
         self._recv, self._send = sock.recv, sock.send
-        self._unsent: deque[memoryview | FilePiece] = deque()
+        self._unsent: deque[memoryview | FilePiece] = _NOTHING  # most never need a queue
+        self._pace: Pace | None = None
         self._kept = self._flushed = 0
-        self._closing = Lock()
         self.drained = self.hung_up = self.vanished = self.secure = False
         if names is None:
             names = _name(sock.getpeername), None
@@ -176,22 +165,24 @@ class SocketWire:
 
     def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Send a piece of a file after what is kept; takes over the descriptor. Raises PeerGone."""
-        self._unsent.append(FilePiece(descriptor, offset, count))
+        self._queue().append(FilePiece(descriptor, offset, count))
         self.flush()
 
     def wait_for_room(self) -> None:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
-        while self._kept > self._budget:
-            self._pace.see(self.progress)
-            if self._pace.slow:
-                self._kept -= self._disk.relieve(self._unsent)
-                if self._kept <= self._budget:
+        budget = self._room.budget
+        while self._kept > budget:
+            pace = self._pace = self._pace or Pace(self._room)
+            pace.see(self.progress)
+            if pace.slow:
+                self._kept -= self._room.disk.relieve(self._unsent)
+                if self._kept <= budget:
                     return
             began = monotonic()
             poll = select.poll()
             poll.register(self._fd, select.POLLOUT)
-            poll.poll(self._pace.next_wait() * 1000)
-            self._pace.waited += monotonic() - began
+            poll.poll(pace.next_wait() * 1000)
+            pace.waited += monotonic() - began
             self.flush()
 
     @property
@@ -220,7 +211,8 @@ class SocketWire:
                 return False
             except OSError as error:
                 raise PeerGone(str(error)) from None
-        self._pace.rest()
+        if self._pace is not None:
+            self._pace.rest()
         return True
 
     def _flush_memory(self, piece: memoryview) -> None:
@@ -245,7 +237,12 @@ class SocketWire:
 
     def _keep(self, data: memoryview) -> None:
         self._kept += len(data)
-        self._unsent.append(data)
+        self._queue().append(data)
+
+    def _queue(self) -> deque[memoryview | FilePiece]:
+        if self._unsent is _NOTHING:
+            self._unsent = deque()
+        return self._unsent
 
     # The end
 
@@ -257,16 +254,19 @@ class SocketWire:
 
     def cut(self) -> None:
         """Wake the owner with an end of the connection; only the owner closes. Runs in: any."""
-        with self._closing, suppress(OSError):
+        with self._room.closing, suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self, reset: bool = False) -> bool:
         """Close, with a RST if the peer must see that the reply is broken. True: it is closed now."""
         self._nest.forget(self._fd)
-        with self._closing, suppress(OSError):
-            if reset:
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._socket.close()
+        with self._room.closing:
+            try:
+                if reset:
+                    self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                self._socket.close()
+            except OSError:
+                pass
         while self._unsent:
             piece = self._unsent.popleft()
             if isinstance(piece, FilePiece):

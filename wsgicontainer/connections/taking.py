@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from twisted.internet import tcp, unix
@@ -20,7 +19,7 @@ from zope.interface import implementer
 
 from wsgicontainer.connections.door import Door
 from wsgicontainer.connections.nest import Nest
-from wsgicontainer.connections.overflow import NO_DISK, Disk
+from wsgicontainer.connections.overflow import Room
 from wsgicontainer.connections.socketwire import SocketWire
 from wsgicontainer.connections.transportwire import TransportWire
 
@@ -39,15 +38,10 @@ class Taking(Factory):
         open_connection: Callable[[SocketWire | TransportWire], Any],
         nest: Nest | None,
         reactor: Any,
-        *,
-        budget: int,
-        patience: float,
-        disk: Disk = NO_DISK,
+        room: Room,
     ) -> None:
-        """Without a nest every connection stays on its Twisted transport. `budget` and so on: see `SocketWire`."""
-        self._open, self._nest, self._reactor = open_connection, nest, reactor
-        self._socket_wire = partial(SocketWire, budget=budget, patience=patience, disk=disk)
-        self._transport_wire = partial(TransportWire, budget=budget, patience=patience, disk=disk)
+        """Without a nest every connection stays on its Twisted transport."""
+        self._open, self._nest, self._reactor, self._room = open_connection, nest, reactor, room
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Make the protocol of one connection."""
@@ -66,10 +60,10 @@ class Taking(Factory):
             return port
         return Door(port, self._nest, self._welcome)
 
-    def _welcome(self, sock: socket.socket, peer: object, local: object) -> None:
+    def _welcome(self, sock: socket.SocketType, peer: object, local: object) -> None:
         """Take a connection that was just accepted. Runs in: the holder of the lead."""
         assert self._nest is not None
-        wire = self._socket_wire(sock, self._nest, names=(peer, local))
+        wire = SocketWire(sock, self._nest, self._room, (peer, local))
         self._nest.add(sock.fileno(), self._open(wire).noticed)
 
     def connected(self, protocol: _Taken) -> None:
@@ -77,12 +71,12 @@ class Taking(Factory):
         transport: Any = protocol.transport
         if self._nest is not None and type(transport) in _PLAIN:
             transport.stopReading()
-            wire = self._socket_wire(transport.getHandle(), self._nest)
+            wire = SocketWire(transport.getHandle(), self._nest, self._room)
             connection = self._open(wire)
             self._nest.add(transport.fileno(), connection.noticed)
             protocol.transport = None  # they would hold each other until the collector comes
             return
-        protocol.wire = self._transport_wire(transport, self._reactor)
+        protocol.wire = TransportWire(transport, self._reactor, self._room)
         protocol.wire.bind(self._open(protocol.wire).ready)
 
 

@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
 from wsgicontainer.connections.outgoing import FilePiece, untaken
-from wsgicontainer.connections.overflow import NO_DISK, Disk, Pace
+from wsgicontainer.connections.overflow import Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
@@ -39,13 +39,11 @@ class ReactorThreads(Protocol):
 class TransportWire:
     """The bytes of one Twisted transport. Runs in: its owner, unless said otherwise."""
 
-    def __init__(
-        self, transport: Any, reactor: ReactorThreads, *, budget: int, patience: float, disk: Disk = NO_DISK
-    ) -> None:
-        """Take over a connected transport; `budget` and the others as for a plain socket. Runs in: reactor thread."""
-        self._disk, self._pace = disk, Pace(patience)
+    def __init__(self, transport: Any, reactor: ReactorThreads, room: Room) -> None:
+        """Take over a connected transport. Runs in: reactor thread."""
+        self._room, self._pace = room, Pace(room)
         self._transport = transport
-        self._reactor, self._budget = reactor, budget
+        self._reactor = reactor
         self._ring: Callable[[], object] = _nobody
         self._inbox: deque[bytes] = deque()
         self._waiting_in = 0
@@ -157,13 +155,13 @@ class TransportWire:
     def wait_for_room(self) -> None:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         with self._changed:
-            while self._waiting_out > self._budget:
+            while self._waiting_out > self._room.budget:
                 if self._lost:  # before the wait too: nobody would end it
                     raise PeerGone("the connection is lost")
                 self._pace.see(self.progress)
                 if self._pace.slow:
-                    self._waiting_out -= self._disk.relieve(self._outbox)
-                    if self._waiting_out <= self._budget:
+                    self._waiting_out -= self._room.disk.relieve(self._outbox)
+                    if self._waiting_out <= self._room.budget:
                         return
                 began = monotonic()
                 self._changed.wait(self._pace.next_wait())

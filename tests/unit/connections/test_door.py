@@ -132,7 +132,7 @@ def test_a_system_without_descriptors_is_asked_again_later(house, monkeypatch):
     class Exhausted:
         family, fileno = socket.AF_INET, house.port.socket.fileno
 
-        def accept(self) -> Any:
+        def _accept(self) -> Any:
             raise OSError(errno.EMFILE, "Too many open files")
 
     house.door.socket = Exhausted()

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 from wsgicontainer.connections import overflow
 from wsgicontainer.connections.outgoing import FilePiece
-from wsgicontainer.connections.overflow import FAST, Disk, Overflow, Pace
+from wsgicontainer.connections.overflow import FAST, Disk, Overflow, Pace, Room
 from wsgicontainer.errors import PeerGone
 
 
@@ -97,7 +97,8 @@ def test_pace(monkeypatch):
     """A peer that takes nothing for its patience is gone; any progress, and any rest, gives it all of that again."""
     now = 100.0
     monkeypatch.setattr(overflow, "monotonic", lambda: now)
-    pace = Pace(10.0)
+    disk = Disk(0)
+    pace = Pace(Room(0, 10.0, disk))
     assert (pace.slow, pace.next_wait()) == (False, FAST)
     for progress, later in ((5, 0), (5, 9), (6, 9), (6, 9), (7, 9)):
         now += later
@@ -106,7 +107,9 @@ def test_pace(monkeypatch):
     pace.rest()
     now += 9
     pace.see(7)
-    pace.waited = FAST
+    pace.waited = FAST / 2
+    assert (pace.slow, pace.next_wait()) == (False, FAST / 2)
+    disk.files = 1  # one more that is slow: each gets half
     assert (pace.slow, pace.next_wait()) == (True, 10.0)
     now += 10
     with pytest.raises(PeerGone, match="took nothing for 10 s"):

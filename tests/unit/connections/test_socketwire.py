@@ -15,7 +15,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from wsgicontainer.connections.nest import Nest
-from wsgicontainer.connections.overflow import FAST, NO_DISK, Disk
+from wsgicontainer.connections.overflow import FAST, Disk, Room
 from wsgicontainer.connections.socketwire import RECEIVE, SocketWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -27,7 +27,7 @@ MUCH = bytes(range(256)) * 4 * 4096
 class Ends:
     """A wire and its peer's socket, in a set of their own."""
 
-    def __init__(self, tcp: bool, budget: int = 1000, patience: float = 10, disk: Disk = NO_DISK) -> None:
+    def __init__(self, tcp: bool, budget: int = 1000, patience: float = 10, disk: Disk | None = None) -> None:
         self.nest = Nest()
         if tcp:
             with socket.create_server(("127.0.0.1", 0)) as door:
@@ -37,7 +37,7 @@ class Ends:
             self.ours, self.peer = socket.socketpair()
         self.ours.setblocking(False)
         self.peer.settimeout(10)
-        self.wire = SocketWire(self.ours, self.nest, budget=budget, patience=patience, disk=disk)
+        self.wire = SocketWire(self.ours, self.nest, Room(budget, patience, disk or Disk(0)))
         self.nest.add(self.ours.fileno(), self.noticed)
         self.take()
 

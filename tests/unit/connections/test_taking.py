@@ -17,13 +17,14 @@ from twisted.python.failure import Failure
 from zope.interface import directlyProvides
 
 from wsgicontainer.connections.nest import Nest
+from wsgicontainer.connections.overflow import Room
 from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.socketwire import SocketWire
 from wsgicontainer.connections.taking import Taking
 from wsgicontainer.connections.transportwire import TransportWire
 
-LIMITS = {"budget": 1000, "patience": 1.0}
+ROOM = Room(budget=1000, patience=1.0)
 
 
 class Reactor(MemoryReactorClock):
@@ -72,7 +73,7 @@ class House:
         self.nest = Nest()
         self.roll = Roll(1000)
         self.opened: list[Reading] = []
-        self.factory = Taking(self.open, self.nest if nested else None, self.reactor, **LIMITS)
+        self.factory = Taking(self.open, self.nest if nested else None, self.reactor, ROOM)
 
     def open(self, wire: Any) -> Reading:
         self.opened.append(Reading(wire, self.roll))
@@ -223,7 +224,7 @@ def test_a_real_connection_is_gone_at_once(no_collector):
         return connection
 
     house = House()
-    house.factory = Taking(open_connection, nest, reactor, **LIMITS)
+    house.factory = Taking(open_connection, nest, reactor, ROOM)
     transport, peer = house.accept_socket()
     opened.append(weakref.ref(transport))
     del transport

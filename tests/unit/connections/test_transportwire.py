@@ -16,7 +16,7 @@ from twisted.internet.testing import StringTransport
 from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
-from wsgicontainer.connections.overflow import NO_DISK, Disk
+from wsgicontainer.connections.overflow import Disk, Room
 from wsgicontainer.connections.transportwire import READ_AHEAD, TransportWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -80,11 +80,11 @@ class Transport:
 class Ends:
     """A wire on such a transport; the test is the reactor."""
 
-    def __init__(self, patience: float = 10, disk: Disk = NO_DISK) -> None:
+    def __init__(self, patience: float = 10, disk: Disk | None = None) -> None:
         self.transport = Transport()
         self.calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self.reactor_thread = threading.get_ident()
-        self.wire = TransportWire(self.transport, self, budget=BUDGET, patience=patience, disk=disk)
+        self.wire = TransportWire(self.transport, self, Room(BUDGET, patience, disk or Disk(0)))
         self.rings = 0
         self.wire.bind(self.ring)
 
@@ -138,7 +138,7 @@ def test_addresses_and_security(ends):
     assert not ends.wire.secure
     secure = StringTransport()
     directlyProvides(secure, ISSLTransport)
-    assert TransportWire(secure, ends, budget=1, patience=1).secure
+    assert TransportWire(secure, ends, Room(1, 1)).secure
 
 
 # --- Receiving ---

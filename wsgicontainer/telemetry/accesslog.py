@@ -35,6 +35,8 @@ LONG = 1024
 """Octets that a line may have to count as one: it counts once more for each time that it has as many."""
 PIPE_BUF = 4096
 """What Linux writes to a pipe in one piece, without waiting once poll() has said that there is room (pipe(7))."""
+_HANDFUL = 256
+"""Lines taken at a time for such pieces."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
@@ -180,7 +182,7 @@ class AccessLog:
             raise
 
     def _take(self, count: int) -> bytes:
-        """Take so many of what waits; more may be appended meanwhile."""
+        """Take the oldest lines of what waits; more may be appended meanwhile."""
         pending = self._pending
         text = "".join(pending[:count]).encode("ascii")
         del pending[:count]
@@ -192,25 +194,15 @@ class AccessLog:
         room.register(self._descriptor, select.POLLOUT)
         try:
             while (self._rest or self._pending) and room.poll(0):
-                if not self._rest:
-                    self._rest = self._next_lines()
-                self._rest = self._rest[os.write(self._descriptor, self._rest[:PIPE_BUF]) :]
+                self._rest = rest = self._rest or self._take(_HANDFUL)
+                end = rest.rfind(b"\n", 0, PIPE_BUF) + 1  # 0: a line that is longer goes in pieces
+                self._rest = rest[os.write(self._descriptor, rest[: end or PIPE_BUF]) :]
         except BlockingIOError:
             return
         except OSError:
             self._lose(self._rest.count(b"\n"))
             self._rest = b""
             raise
-
-    def _next_lines(self) -> bytes:
-        """Take as many lines as fit into one piece, at least one."""
-        count = size = 0
-        for line in self._pending:
-            size += len(line)
-            if len(line) < size > PIPE_BUF:
-                break
-            count += 1
-        return self._take(count)
 
     def _write(self, text: bytes) -> None:
         """Write it all, or raise; a line that was cut is ended before the next one begins."""

@@ -281,6 +281,25 @@ def test_a_reader_that_stalls_stalls_nobody_and_loses_nothing(pipe: tuple[int, i
     log.close()
 
 
+def test_lines_of_several_processes_do_not_mix_in_a_pipe():
+    """What is written in one go is whole lines, as many as the kernel keeps together; such a pipe shows each write."""
+    reading, writing = os.pipe2(os.O_DIRECT)
+    log = AccessLog("-", "%(r)s", never, CLOCK, stdout=writing)
+    log.open()
+    for number in range(700):
+        log.record(entry(number))
+    log.flush()
+    pieces = [os.read(reading, 1 << 16)]
+    while not pieces[-1].endswith(b"/699 HTTP/1.1\n"):
+        pieces.append(os.read(reading, 1 << 16))
+    assert b"".join(pieces) == b"".join(b"GET /%d HTTP/1.1\n" % number for number in range(700))
+    assert all(piece.endswith(b"\n") and len(piece) <= accesslog.PIPE_BUF for piece in pieces)
+    assert len(pieces) <= 6
+    log.close()
+    os.close(reading)
+    os.close(writing)
+
+
 def test_a_terminal_that_takes_nothing_after_all_is_tried_again(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, told: list[str]
 ):

@@ -6,11 +6,12 @@ Which thread may call what is part of the contract and stands in each docstring.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from zope.interface import Attribute, Interface
 
-from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
+from wsgicontainer.messages import Fields, Request, ResponseHead
 
 
 class IJob(Interface):
@@ -198,11 +199,28 @@ class IExchange(Interface):
         """Tell whether the peer has closed its connection."""
 
 
+class IAccessEntry(Interface):
+    """All that a line of the access log may show, of one request that is over."""
+
+    request: Request = Attribute("Its head; one without a method if it could not be read.")
+    unread: str = Attribute("What could not be read: its first line as it came, cut at 8,190 characters.")
+    client: str = Attribute("The client's address, '' for a unix socket: the same whenever the same head comes again.")
+    request_id: str = Attribute("Names it in logs: 16 hex digits.")
+    began: float = Attribute("When the head was complete: seconds on the monotonic clock.")
+    code: int = Attribute("Status code; 499 if the client left before there was one.")
+    sent: int = Attribute("Octets of content sent.")
+    reply_fields: Sequence[tuple[str, str]] = Attribute("The response's field lines as the application gave them.")
+    duration: float = Attribute("Seconds from the head to the end of the reply, if the log is `timed`.")
+    queued: float = Attribute("Seconds that it waited for an application thread, if the log is `timed`.")
+
+
 class IAccessLog(Interface):
     """Where finished requests are told."""
 
-    def record(entry: AccessEntry) -> None:
-        """Keep the entry for the next batch of lines; never blocks on the disk for each. Runs in: any."""
+    timed: bool = Attribute("Whether lines show `duration` or `queued`: otherwise nobody looks at a clock for them.")
+
+    def record(entry: IAccessEntry) -> None:
+        """Write the entry's line with the next batch; the entry itself is not kept. Never waits. Runs in: any."""
 
     def reopen() -> None:
         """Write what is kept and open the file anew, for log rotation. Runs in: reactor thread."""

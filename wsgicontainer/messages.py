@@ -1,4 +1,4 @@
-"""The values that cross the seams: a request, the head of a response, one line's worth of access log.
+"""The values that cross the seams: a request, the head of a response.
 
 Not frozen where one is made for each request, by its one owner: attrs' frozen classes cost 60 ns a field there.
 Text is latin-1 `str` with one character per octet, as PEP 3333 wants it ("bytes-as-unicode").
@@ -6,10 +6,9 @@ Text is latin-1 `str` with one character per octet, as PEP 3333 wants it ("bytes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 Fields = list[tuple[str, str]]
 """Field lines of a response: (name, value) pairs in the order of sending."""
@@ -33,6 +32,8 @@ class Request:
     """Field lines under their CGI names: `HTTP_HOST`, `CONTENT_TYPE`, `CONTENT_LENGTH`."""
     environ: dict[str, Any] | None = None
     """What `wsgi.environ` keeps for a head that comes again; nobody else's business."""
+    line: tuple[str, ...] | None = field(default=None, init=False, eq=False)
+    """The same for `telemetry.accessline`."""
 
 
 @define
@@ -61,31 +62,3 @@ class ResponseHead:
     """True if the application asked for `Connection: close`."""
     whole: bytes | None = None
     """As octets, with Content-Length and the empty line if the length is known; None if the framing may be another."""
-
-
-@define(slots=True)
-class AccessEntry:
-    """All that a line of the access log may show, of one request."""
-
-    at: float
-    """When the request's head was complete: seconds since the epoch."""
-    peer: str
-    """The client's address without port: `"127.0.0.1"`, `""` for a unix socket."""
-    request_line: str
-    """`"GET /a?b HTTP/1.1"`; for what could not be parsed: the first line as it came, cut at 8,190 characters."""
-    method: str
-    target: str
-    protocol: str
-    code: int
-    """Status code; 499 if the client left before there was one."""
-    sent: int
-    """Octets of content sent."""
-    duration: float
-    """Seconds from the request's head to the end of the reply."""
-    queued: float
-    """Seconds that it waited for an application thread."""
-    fields: dict[str, str]
-    """The request's field lines under their CGI names."""
-    reply: Sequence[tuple[str, str]]
-    """The response's field lines as the application gave them."""
-    request_id: str

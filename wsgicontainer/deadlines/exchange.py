@@ -37,7 +37,7 @@ class _Late(Exchange):
     def _put(self, data: bytes) -> None:
         """Send, and do not wait for room: that is for application threads."""
         self._send(self._text + data)
-        self._sent += len(data)
+        self.sent += len(data)
 
 
 @implementer(IInterrupted)
@@ -187,7 +187,7 @@ class TimedExchange(Exchange):
         late = _Late()
         late.connection, late.request, late.request_id = self.connection, self.request, self.request_id
         late.began, late.received = self.began, self.received
-        late._queued = self._queued or monotonic() - (self.received or self.began)  # noqa: SLF001 (its own kind)
+        late.queued = self.queued or monotonic() - (self.received or self.began)
         late.refuse("504 Gateway Timeout", [])
         late.connection.completed(late)
 

@@ -8,7 +8,7 @@ thread that has it; that thread owns the connection meanwhile.
 from __future__ import annotations
 
 import os
-from time import monotonic, time
+from time import monotonic
 from typing import Any
 
 from twisted.logger import Logger
@@ -17,8 +17,8 @@ from zope.interface import implementer
 from wsgicontainer.errors import ApplicationError, PeerGone
 from wsgicontainer.http.content import NOTHING
 from wsgicontainer.http.responses import WITHOUT_CONTENT, hints
-from wsgicontainer.interfaces import IAccessLog, IExchange, IJob
-from wsgicontainer.messages import AccessEntry, Fields, Request, ResponseHead
+from wsgicontainer.interfaces import IAccessEntry, IExchange, IJob
+from wsgicontainer.messages import Fields, Request, ResponseHead
 
 _log = Logger()
 _LARGE = 16384
@@ -28,7 +28,7 @@ _SMALL = 2048
 _RETRY: Fields = [("Retry-After", "1")]
 
 
-@implementer(IExchange, IJob)
+@implementer(IExchange, IJob, IAccessEntry)
 class Exchange:
     """A request on its way to a reply. Runs in: application thread.
 
@@ -54,12 +54,14 @@ class Exchange:
     """Whether only a reset can show that."""
     received = 0.0
     """When its content was whole, if that came later than the head: the wait in the queue begins then."""
+    code = 499
+    sent = 0
+    duration = queued = 0.0
+    unread = ""
     _finished = _chunked = _silent = False
     _head: ResponseHead | None = None
     _text = b""
     _left: int | None = None
-    _sent = 0
-    _queued = 0.0
     _until_close = _overrun = _late = False
 
     @property
@@ -73,6 +75,18 @@ class Exchange:
         """What routing matched."""
         return str(self.connection.route[0])
 
+    # What the access log shows of it, beside the attributes
+
+    @property
+    def client(self) -> str:
+        """Whom it came from."""
+        return str(self.connection.template["REMOTE_ADDR"])
+
+    @property
+    def reply_fields(self) -> Fields:
+        """What the application gave."""
+        return self._head.fields if self._head else []
+
     # A job
 
     def run(self) -> bool | None:
@@ -82,8 +96,8 @@ class Exchange:
         """
         connection = self.connection
         log = connection.site.access_log
-        if log is not None:
-            self._queued = monotonic() - (self.received or self.began)
+        if log is not None and log.timed:
+            self.queued = monotonic() - (self.received or self.began)
         try:
             if self._late:
                 self.error("503 Service Unavailable", _RETRY)
@@ -127,9 +141,15 @@ class Exchange:
     def _end(self) -> None:
         """Drop the content and tell the access log; whatever goes wrong there, the connection goes on."""
         try:
-            self.content.close()
-            if self.connection.site.access_log is not None:
-                self._record(self.connection.site.access_log)
+            if self.content is not NOTHING:
+                self.content.close()
+            log = self.connection.site.access_log
+            if log is not None:
+                if self.started and self._head is not None:
+                    self.code = self._head.code
+                if log.timed:
+                    self.duration = monotonic() - self.began
+                log.record(self)
         except Exception:  # noqa: BLE001
             _log.failure("A request did not end well [request {id}]", id=self.request_id)
 
@@ -171,7 +191,7 @@ class Exchange:
             else:
                 self.keep = False
                 connection.wire.send(b"%bConnection: close\r\n\r\n%b" % (whole[:-2], content))
-            self._head, self._sent, self.started = head, length, True
+            self._head, self.sent, self.started = head, length, True
             if length > _SMALL:
                 connection.wire.wait_for_room()
             self._finished = True
@@ -232,7 +252,7 @@ class Exchange:
             if not self._left:
                 os.close(descriptor)
         if self._left:
-            self._sent, self._left = count, 0
+            self.sent, self._left = count, 0
             self.connection.wire.send_file(descriptor, offset, count)
         self._finished = True
 
@@ -309,34 +329,13 @@ class Exchange:
             data = self._text + data
         if data:
             self._send(data)
-            self._sent += octets
+            self.sent += octets
             self.connection.wire.wait_for_room()
 
     def _send(self, data: bytes) -> None:
         self._text = b""
         self.connection.wire.send(data)
         self.started = True
-
-    def _record(self, log: IAccessLog) -> None:
-        request = self.request
-        duration = monotonic() - self.began
-        log.record(
-            AccessEntry(
-                at=time() - duration,
-                peer=str(self.template["REMOTE_ADDR"]),
-                request_line=f"{request.method} {request.target} {request.protocol}",
-                method=request.method,
-                target=request.target,
-                protocol=request.protocol,
-                code=self._head.code if self._head and self.started else 499,
-                sent=self._sent,
-                duration=duration,
-                queued=self._queued,
-                fields=request.fields,
-                reply=self._head.fields if self._head else [],
-                request_id=self.request_id,
-            )
-        )
 
 
 def _octets(data: Any) -> bytes:

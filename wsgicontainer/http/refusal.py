@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from time import time
+from time import monotonic
+
+from attrs import define
+from zope.interface import implementer
 
 from wsgicontainer.errors import PeerError
 from wsgicontainer.http.site import Site
-from wsgicontainer.messages import AccessEntry, Request
+from wsgicontainer.interfaces import IAccessEntry
+from wsgicontainer.messages import Request
 
 _LONGEST_LINE = 8190
 """Octets of an unreadable request's first line that the log keeps."""
+
+
+@implementer(IAccessEntry)
+@define
+class _Refused:
+    """What the access log shows of a request without an exchange."""
+
+    client: str
+    code: int
+    request: Request
+    unread: str
+    sent: int
+    request_id: str
+    began: float
+    duration = queued = 0.0
+    reply_fields = ()
 
 
 def refusal(site: Site, error: PeerError, head: bytes) -> tuple[bytes, int]:
@@ -30,25 +50,8 @@ def record(site: Site, client: str, code: int, request: Request | None, head: by
     """
     if site.access_log is None:
         return
+    unread = ""
     if request is None:
-        line = head.partition(b"\r\n")[0][:_LONGEST_LINE].decode("latin-1")
+        unread = head.partition(b"\r\n")[0][:_LONGEST_LINE].decode("latin-1")
         request = Request("", "", "", "", "", {})
-    else:
-        line = f"{request.method} {request.target} {request.protocol}"
-    site.access_log.record(
-        AccessEntry(
-            at=time(),
-            peer=client,
-            request_line=line,
-            method=request.method,
-            target=request.target,
-            protocol=request.protocol,
-            code=code,
-            sent=sent,
-            duration=0.0,
-            queued=0.0,
-            fields=request.fields,
-            reply=(),
-            request_id=next(site.names),
-        )
-    )
+    site.access_log.record(_Refused(client, code, request, unread, sent, next(site.names), monotonic()))

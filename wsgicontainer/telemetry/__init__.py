@@ -1,6 +1,7 @@
 """What the server tells about its requests.
 
-`accessline` renders one entry as one line (pure); `accesslog` collects entries and writes lines in batches.
+accessline  renders a finished request as one line (pure)     seconds    writes its moment
+escaping    so that no peer can forge one (pure)              accesslog  collects lines, writes them in batches
 """
 
 from wsgicontainer.telemetry.accesslog import AccessLog

@@ -1,11 +1,12 @@
-"""The access log: entries from any thread, lines to a file in batches, by the reactor.
+"""The access log: lines from any thread, to a file in batches, by the reactor.
 
-`record` only appends to a deque (atomic in CPython): no lock and no system call on a request's path. `flush` renders
-and writes whatever has come, in the reactor thread; assembly calls it every half second, and `record` asks for it when
-EARLY entries wait. It never makes the reactor wait for a reader: a pipe or terminal gets at most PIPE_BUF octets of
-whole lines at a time, and only when poll() says that it takes them (so lines of several processes don't mix either);
-what it does not take is kept, up to BOUND entries. Trouble is told once when it begins, and once more when it is over,
-with a count of what was lost.
+`record` renders the line in the thread that ran the request, after its reply, and appends it to a list (atomic in
+CPython): no lock, no clock and no system call on a request's path, and nothing of the request is kept. `flush` writes
+whatever has come, in the reactor thread; assembly calls it every half second, and `record` asks for it when EARLY lines
+wait. It never makes the reactor wait for a reader: a pipe or terminal gets at most PIPE_BUF octets of whole lines at a
+time, and only when poll() says that it takes them (so lines of several processes don't mix either); what it does not
+take is kept, up to BOUND lines. Trouble is told once when it begins, and once more when it is over, with a count of
+what was lost.
 
 It has no timer of its own and does not rotate: `reopen` does what logrotate asks for.
 """
@@ -16,24 +17,26 @@ import os
 import select
 import stat
 import threading
-from collections import deque
 from collections.abc import Callable
-from datetime import datetime, tzinfo
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.errors import BootError
-from wsgicontainer.interfaces import IAccessLog
-from wsgicontainer.messages import AccessEntry
-from wsgicontainer.telemetry.accessline import compile_format, moment_of
+from wsgicontainer.interfaces import IAccessEntry, IAccessLog
+from wsgicontainer.telemetry.accessline import compile_format
+from wsgicontainer.telemetry.seconds import Seconds, WallClock
 
 BOUND = 50_000
-"""Entries kept while nothing can be written: about 50 MB at 1 KB for an entry and its fields."""
-EARLY = 1_000
-"""Entries that are worth a flush before its time: 3 ms of rendering."""
+"""Lines kept while nothing can be written: about 10 MB, and never more than 50 MB, see LONG."""
+EARLY = 4_000
+"""Lines that are worth a flush before its time: 1 MB or so, which the reactor writes in 1 ms."""
+LONG = 1024
+"""Octets that a line may have to count as one: it counts once more for each time that it has as many."""
 PIPE_BUF = 4096
 """What Linux writes to a pipe in one piece, without waiting once poll() has said that there is room (pipe(7))."""
+_HANDFUL = 256
+"""Lines taken at a time for such pieces."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
@@ -48,22 +51,22 @@ class AccessLog:
         path: str,
         form: str,
         soon: Callable[[Callable[[], None]], object],
-        zone: tzinfo | None = None,
+        clock: WallClock | None = None,
         stdout: int = 1,
     ) -> None:
         """Compile the format; nothing is opened yet.
 
         `path` is a file, or `-` for the descriptor `stdout`; `form` see `accessline.compile_format`; `soon` has a
-        callable run by the reactor, from any thread (`reactor.callFromThread`); `zone` is the machine's if None.
+        callable run by the reactor, from any thread (`reactor.callFromThread`); `clock` is the machine's if None.
         Raises ConfigurationError for a bad format.
         """
         self._path = path
-        self._line = compile_format(form)
-        self._moment_of = moment_of(form)
+        written = compile_format(form)
+        self._line, self.timed = written.line, written.timed
+        self._seconds = Seconds(clock or WallClock(), written.moment)
         self._soon = soon
-        self._zone = zone
         self._stdout = stdout
-        self._pending: deque[AccessEntry] = deque()
+        self._pending: list[str] = []
         self._asked = False
         self._descriptor = -1
         self._regular = True
@@ -72,22 +75,31 @@ class AccessLog:
         self._lost = 0
         self._failing = False
         self._lost_lock = threading.Lock()
-        self._second = -1
-        self._moment = ""
 
-    def record(self, entry: AccessEntry) -> None:
-        """Keep the entry for the next flush, or count it as lost when BOUND are kept. Runs in: any."""
+    def record(self, entry: IAccessEntry) -> None:
+        """Keep the entry's line for the next flush, or count it as lost when BOUND are kept. Runs in: any."""
         pending = self._pending
-        waiting = len(pending)
-        if waiting >= EARLY:
-            if waiting >= BOUND:
-                self._lose(1)
-                return
-            if not self._asked:
-                # Two threads may both get here: then there is one flush too many, and it finds nothing.
-                self._asked = True
-                self._soon(self.flush)
-        pending.append(entry)
+        if len(pending) >= EARLY and not self._has_room(len(pending)):
+            return
+        second, end, written = self._seconds.last
+        if not second <= entry.began < end:
+            second, end, written = self._seconds.at(entry.began)
+        line = self._line(entry, written, second)
+        if len(line) < LONG:
+            pending.append(line)
+        else:
+            pending.extend((line, *[""] * (len(line) // LONG)))
+
+    def _has_room(self, waiting: int) -> bool:
+        """Ask for an early flush, unless so many lines wait that one more is lost."""
+        if waiting >= BOUND:
+            self._lose(1)
+            return False
+        if not self._asked:
+            # Two threads may both get here: then there is one flush too many, and it finds nothing.
+            self._asked = True
+            self._soon(self.flush)
+        return True
 
     def open(self) -> None:
         """Open the file for appending. Raises BootError. Runs in: reactor thread."""
@@ -102,6 +114,7 @@ class AccessLog:
     def flush(self) -> None:
         """Write the lines of all that has come so far. Never raises for the disk's sake. Runs in: reactor thread."""
         self._asked = False
+        self._seconds.follow()
         if self._descriptor < 0 or not (self._pending or self._rest):
             return
         try:
@@ -135,7 +148,7 @@ class AccessLog:
     def close(self) -> None:
         """Write what is kept and close. Runs in: reactor thread, when nobody records any more."""
         self.flush()
-        self._lose(len(self._pending) + self._rest.count(b"\n"))
+        self._lose(sum(map(bool, self._pending)) + self._rest.count(b"\n"))
         self._pending.clear()
         if self._lost:
             self.log.warn(  # noqa: G010 (Twisted's name)
@@ -161,15 +174,19 @@ class AccessLog:
 
     def _write_all(self) -> None:
         """Write everything at once: a regular file takes it."""
-        take = self._pending.popleft
-        lines = [self._render(take()) for _ in range(len(self._pending))]
-        lines.append("")
-        text = "\n".join(lines).encode("ascii", "backslashreplace")
+        text = self._take(len(self._pending))
         try:
             self._write(text)
         except OSError:
-            self._lose(len(lines) - 1)
+            self._lose(text.count(b"\n"))
             raise
+
+    def _take(self, count: int) -> bytes:
+        """Take the oldest lines of what waits; more may be appended meanwhile."""
+        pending = self._pending
+        text = "".join(pending[:count]).encode("ascii")
+        del pending[:count]
+        return text
 
     def _write_pieces(self) -> None:
         """Write PIPE_BUF octets at most in one go, for as long as there is room; keep the rest."""
@@ -177,28 +194,15 @@ class AccessLog:
         room.register(self._descriptor, select.POLLOUT)
         try:
             while (self._rest or self._pending) and room.poll(0):
-                if not self._rest:
-                    self._rest = self._next_lines()
-                self._rest = self._rest[os.write(self._descriptor, self._rest[:PIPE_BUF]) :]
+                self._rest = rest = self._rest or self._take(_HANDFUL)
+                end = rest.rfind(b"\n", 0, PIPE_BUF) + 1  # 0: a line that is longer goes in pieces
+                self._rest = rest[os.write(self._descriptor, rest[: end or PIPE_BUF]) :]
         except BlockingIOError:
             return
         except OSError:
             self._lose(self._rest.count(b"\n"))
             self._rest = b""
             raise
-
-    def _next_lines(self) -> bytes:
-        """Render as many lines as fit into one piece, at least one."""
-        lines: list[bytes] = []
-        size = 0
-        while self._pending and size < PIPE_BUF:
-            line = self._render(self._pending[0]).encode("ascii", "backslashreplace") + b"\n"
-            size += len(line)
-            if lines and size > PIPE_BUF:
-                break
-            lines.append(line)
-            self._pending.popleft()
-        return b"".join(lines)
 
     def _write(self, text: bytes) -> None:
         """Write it all, or raise; a line that was cut is ended before the next one begins."""
@@ -207,14 +211,6 @@ class AccessLog:
             sent = os.write(self._descriptor, rest)
             self._torn = rest[sent - 1] != 0x0A
             rest = rest[sent:]
-
-    def _render(self, entry: AccessEntry) -> str:
-        second = int(entry.at)
-        if second != self._second:
-            when = datetime.fromtimestamp(second, self._zone)
-            self._moment = self._moment_of(when if self._zone else when.astimezone())
-            self._second = second
-        return self._line(entry, self._moment)
 
     # -- trouble --
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.interfaces import (
+    IAccessEntry,
     IAccessLog,
     IApplicationThreads,
     IExchange,
@@ -31,7 +33,7 @@ from wsgicontainer.interfaces import (
     IRoll,
     IWire,
 )
-from wsgicontainer.messages import AccessEntry
+from wsgicontainer.telemetry.accessline import compile_format
 
 PLAIN = [("Content-Type", "text/plain")]
 _DATE = re.compile(rb"Date: [^\r]*\r\n")
@@ -158,11 +160,17 @@ class MemoryRoll:
 
 @implementer(IAccessLog)
 class MemoryLog:
-    def __init__(self) -> None:
-        self.entries: list[AccessEntry] = []
+    """Keeps what entries say, and a line that holds what may be kept of a head."""
 
-    def record(self, entry: AccessEntry) -> None:
-        self.entries.append(entry)
+    def __init__(self, *, timed: bool = True) -> None:
+        self.timed = timed
+        self.entries: list[Any] = []
+        self.lines: list[str] = []
+        self._line = compile_format("%(h)s %(r)s %({Content-Length}i)s").line
+
+    def record(self, entry: IAccessEntry) -> None:
+        self.entries.append(SimpleNamespace(**{name: getattr(entry, name) for name in IAccessEntry.names()}))
+        self.lines.append(self._line(entry, "", 0.0).rstrip())
 
     def reopen(self) -> None:
         """There is no file."""

@@ -12,7 +12,7 @@ from zope.interface.verify import verifyObject
 from tests.unit.http.conftest import PLAIN, House, replied
 from wsgicontainer.errors import ApplicationError, PeerGone
 from wsgicontainer.http.exchange import Exchange
-from wsgicontainer.interfaces import IExchange, IJob
+from wsgicontainer.interfaces import IAccessEntry, IExchange, IJob
 
 
 def answer(house: House, do, request: bytes = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n") -> bytes:
@@ -50,6 +50,7 @@ def test_it_keeps_its_interfaces(house):
     answer(house, seen.append)
     verifyObject(IExchange, seen[0])
     verifyObject(IJob, seen[0])
+    verifyObject(IAccessEntry, seen[0])
 
 
 @pytest.mark.parametrize(
@@ -344,19 +345,20 @@ def test_a_full_queue_is_503(gone, house):
 def test_an_access_entry_says_what_happened(house):
     house.receive(b"POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
     (entry,) = house.log.entries
-    assert (entry.peer, entry.request_line, entry.method, entry.target, entry.protocol, entry.code, entry.sent) == (
-        "192.0.2.1",
-        "POST /a?b HTTP/1.1",
-        "POST",
-        "/a?b",
-        "HTTP/1.1",
-        200,
-        3,
-    )
-    assert entry.fields["HTTP_HOST"] == "h"
-    assert entry.reply == PLAIN
+    assert (entry.client, entry.code, entry.sent, entry.unread) == ("192.0.2.1", 200, 3, "")
+    assert (entry.request.method, entry.request.target, entry.request.protocol) == ("POST", "/a?b", "HTTP/1.1")
+    assert entry.request.fields["HTTP_HOST"] == "h"
+    assert entry.reply_fields == PLAIN
     assert 0 <= entry.queued <= entry.duration
     assert len(entry.request_id) == 16
+
+
+def test_no_clock_is_looked_at_for_lines_that_show_no_times(house):
+    """It would cost each request two looks."""
+    house.log.timed = False
+    house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    (entry,) = house.log.entries
+    assert (entry.duration, entry.queued) == (0.0, 0.0)
 
 
 def test_without_a_log_nothing_is_recorded():

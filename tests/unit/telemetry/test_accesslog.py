@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import resource
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
+from weakref import ref
 
 import pytest
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from zope.interface import directlyProvides
 from zope.interface.verify import verifyObject
 
+from tests.unit.telemetry.conftest import Entry
 from wsgicontainer.errors import BootError, ConfigurationError
 from wsgicontainer.interfaces import IAccessLog
-from wsgicontainer.messages import AccessEntry
+from wsgicontainer.messages import Request
 from wsgicontainer.telemetry import AccessLog, accesslog
+from wsgicontainer.telemetry.seconds import WallClock
+
+CLOCK = WallClock(UTC, lambda: 0.0)
+"""The two clocks of the tests are one."""
 
 
 @pytest.fixture
@@ -34,10 +43,8 @@ def told() -> Iterator[list[str]]:
     globalLogPublisher.removeObserver(observe)
 
 
-def entry(number: int = 0, at: float = 1_700_000_000.5) -> AccessEntry:
-    return AccessEntry(
-        at, "192.0.2.7", f"GET /{number} HTTP/1.1", "GET", f"/{number}", "HTTP/1.1", 200, 5, 0.1, 0.0, {}, [], "id"
-    )
+def entry(number: int = 0, at: float = 1_700_000_000.5) -> Entry:
+    return Entry(Request("GET", f"/{number}", f"/{number}", "", "HTTP/1.1", {}), began=at)
 
 
 def never(flush: Callable[[], None]) -> None:
@@ -45,7 +52,7 @@ def never(flush: Callable[[], None]) -> None:
 
 
 def opened(path: Path | str, form: str = "%(r)s", soon: Callable[[Callable[[], None]], object] = never) -> AccessLog:
-    log = AccessLog(str(path), form, soon, UTC)
+    log = AccessLog(str(path), form, soon, CLOCK)
     log.open()
     return log
 
@@ -78,12 +85,27 @@ def test_each_line_has_the_moment_of_its_own_request(tmp_path: Path):
     assert [line[19:21] for line in (tmp_path / "log").read_text().splitlines()] == ["20", "21", "20"]
 
 
-def test_without_a_zone_the_moment_is_the_machines(tmp_path: Path):
+def test_a_clock_that_is_set_is_followed_from_the_next_flush_on(tmp_path: Path):
+    ahead = iter([0.0, 0.0, 60.0])
+    log = AccessLog(str(tmp_path / "log"), "%(t)s", never, WallClock(UTC, lambda: next(ahead)))
+    log.open()
+    log.record(entry(at=1_700_000_000.5))
+    log.flush()
+    log.record(entry(at=1_700_000_000.7))
+    log.flush()
+    log.record(entry(at=1_700_000_000.9))
+    log._seconds._clock = CLOCK
+    log.close()
+    assert [line[16:21] for line in (tmp_path / "log").read_text().splitlines()] == ["13:20", "13:20", "14:20"]
+
+
+def test_the_machines_clock_is_the_default(tmp_path: Path):
     log = AccessLog(str(tmp_path / "log"), "json", never)
     log.open()
-    log.record(entry())
+    log.record(entry(at=time.monotonic()))
     log.close()
-    assert '"time":"2023-11-1' in (tmp_path / "log").read_text()
+    shown = datetime.fromisoformat(json.loads((tmp_path / "log").read_text())["time"])
+    assert 0 <= time.time() - shown.timestamp() < 60
 
 
 def test_closing_writes_what_is_left(tmp_path: Path):
@@ -116,6 +138,32 @@ def test_memory_is_bounded_and_the_loss_is_told(tmp_path: Path, monkeypatch: pyt
     log.flush()
     assert len((tmp_path / "log").read_text().splitlines()) == 5
     assert [text for text in told if "4 entries were lost" in text]
+    log.close()
+
+
+def test_long_lines_count_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]):
+    """So that memory is bounded whatever clients send; the lines that are kept are whole."""
+    monkeypatch.setattr(accesslog, "EARLY", 3)
+    monkeypatch.setattr(accesslog, "BOUND", 50)
+    log = opened(tmp_path / "log", soon=lambda flush: None)
+    long = Entry(Request("", "", "", "", "", {}), unread="x" * 9000)
+    for _ in range(20):
+        log.record(long)
+    log.flush()
+    assert (tmp_path / "log").read_text() == ("x" * 9000 + "\n") * 6
+    assert [text for text in told if "14 entries were lost" in text]
+    log.close()
+
+
+def test_nothing_of_a_request_is_kept(tmp_path: Path):
+    """Lines that wait keep no connection, buffer or field alive."""
+    log = opened(tmp_path / "log")
+    one = entry()
+    known = ref(one.request)
+    log.record(one)
+    del one
+    gc.collect()
+    assert known() is None
     log.close()
 
 
@@ -207,7 +255,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def test_dash_is_standard_output_and_survives_closing(pipe: tuple[int, int]):
-    log = AccessLog("-", "%(r)s", never, UTC, stdout=pipe[1])
+    log = AccessLog("-", "%(r)s", never, CLOCK, stdout=pipe[1])
     log.open()
     log.record(entry(1))
     log.reopen()
@@ -218,9 +266,9 @@ def test_dash_is_standard_output_and_survives_closing(pipe: tuple[int, int]):
 
 
 def test_a_reader_that_stalls_stalls_nobody_and_loses_nothing(pipe: tuple[int, int]):
-    log = AccessLog("-", "%(r)s", lambda flush: None, UTC, stdout=pipe[1])
+    log = AccessLog("-", "%(r)s", lambda flush: None, CLOCK, stdout=pipe[1])
     log.open()
-    long = AccessEntry(1.0, "", "x" * 9000, "", "", "", 400, 0, 0.0, 0.0, {}, [], "")
+    long = Entry(Request("", "", "", "", "", {}), unread="x" * 9000)
     expected = b""
     for number in range(6000):
         log.record(long if number % 100 == 0 else entry(number))
@@ -233,13 +281,32 @@ def test_a_reader_that_stalls_stalls_nobody_and_loses_nothing(pipe: tuple[int, i
     log.close()
 
 
+def test_lines_of_several_processes_do_not_mix_in_a_pipe():
+    """What is written in one go is whole lines, as many as the kernel keeps together; such a pipe shows each write."""
+    reading, writing = os.pipe2(os.O_DIRECT)
+    log = AccessLog("-", "%(r)s", never, CLOCK, stdout=writing)
+    log.open()
+    for number in range(700):
+        log.record(entry(number))
+    log.flush()
+    pieces = [os.read(reading, 1 << 16)]
+    while not pieces[-1].endswith(b"/699 HTTP/1.1\n"):
+        pieces.append(os.read(reading, 1 << 16))
+    assert b"".join(pieces) == b"".join(b"GET /%d HTTP/1.1\n" % number for number in range(700))
+    assert all(piece.endswith(b"\n") and len(piece) <= accesslog.PIPE_BUF for piece in pieces)
+    assert len(pieces) <= 6
+    log.close()
+    os.close(reading)
+    os.close(writing)
+
+
 def test_a_terminal_that_takes_nothing_after_all_is_tried_again(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, told: list[str]
 ):
     def busy(*_: object) -> int:
         raise BlockingIOError
 
-    log = AccessLog("-", "%(r)s", never, UTC, stdout=pipe[1])
+    log = AccessLog("-", "%(r)s", never, CLOCK, stdout=pipe[1])
     log.open()
     log.record(entry(1))
     with monkeypatch.context() as patch:
@@ -251,7 +318,7 @@ def test_a_terminal_that_takes_nothing_after_all_is_tried_again(
 
 
 def test_what_a_stalled_reader_never_took_is_counted_at_the_end(pipe: tuple[int, int], told: list[str]):
-    log = AccessLog("-", "%(r)s", lambda flush: None, UTC, stdout=pipe[1])
+    log = AccessLog("-", "%(r)s", lambda flush: None, CLOCK, stdout=pipe[1])
     log.open()
     while True:
         log.record(entry(1))
@@ -265,7 +332,7 @@ def test_what_a_stalled_reader_never_took_is_counted_at_the_end(pipe: tuple[int,
 def test_a_reader_that_left_is_told_once(told: list[str]):
     reading, writing = os.pipe()
     os.close(reading)
-    log = AccessLog("-", "%(r)s", never, UTC, stdout=writing)
+    log = AccessLog("-", "%(r)s", never, CLOCK, stdout=writing)
     log.open()
     for number in range(3):
         log.record(entry(number))

@@ -37,7 +37,7 @@ class Load:
 
 def load(port: int, scenario: Scenario, seconds: float) -> Load:
     """Have wrk ask from this process's core for so long."""
-    words = ["wrk", f"-t{scenario.client_threads}", f"-c{scenario.connections}", f"-d{seconds:g}s"]
+    words = ["nice", "-n10", "wrk", f"-t{scenario.client_threads}", f"-c{scenario.connections}", f"-d{seconds:g}s"]
     text = subprocess.run(
         [*words, "-s", f"{BENCH}/client.lua", f"http://127.0.0.1:{port}/", "--", scenario.client],
         check=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from statistics import median
 from subprocess import CalledProcessError
@@ -15,6 +16,10 @@ from comparison.scenarios import Scenario
 from comparison.servers import SERVERS, Running, ServerFailedError, cpu_seconds, resident_kib, running
 
 WARM_UP = 1.0
+REST = 0.1
+"""Seconds of little CPU that count as rest."""
+RESTS = 30
+"""Looks for it, at most."""
 """Seconds of load before each measurement: imports, memos and pools are made then."""
 
 
@@ -65,9 +70,19 @@ def _row(
 def _measure(name: str, scenario: Scenario, threads: int, plan: Plan) -> dict[str, float]:
     with running(name, scenario, threads, plan.server_core) as server:
         load(server.port, scenario, WARM_UP)
+        _await_rest(server)
         if not scenario.idle:
             return _figures(name, server, scenario, plan.seconds)
         return _beside_idle(name, server, scenario, plan.seconds)
+
+
+def _await_rest(server: Running) -> None:
+    """Wait until what the last load left behind is worked off: a queue of its requests would be in our latencies."""
+    for _ in range(RESTS):
+        before = cpu_seconds(server.group)
+        time.sleep(REST)
+        if cpu_seconds(server.group) - before < REST / 5:
+            return
 
 
 def _beside_idle(name: str, server: Running, scenario: Scenario, seconds: float) -> dict[str, float]:

@@ -33,7 +33,6 @@ class Door:
         self.socket: socket.socket = port.socket
         self._port, self._nest, self._welcome = port, nest, welcome
         self._room: Callable[[], int] = lambda: ACCEPTS
-        self._turns = 1
         port.stopReading()
         if self.socket.family != socket.AF_UNIX:
             # Accepted sockets inherit it: a system call less for each.
@@ -56,21 +55,18 @@ class Door:
         return self._port.getHost()
 
     def doRead(self) -> None:
-        """Accept about as many as the last time, as finding that none is left costs half an accept. Runs in: any."""
-        turns = min(self._turns, self._room())
+        """Accept what waits. Runs in: any."""
         accept = self.socket._accept  # type: ignore[attr-defined]  # noqa: SLF001 (what accept() calls: half its price)
-        for turn in range(turns):
+        for _ in range(min(ACCEPTS, self._room())):
             try:
                 descriptor, peer = accept()
             except BlockingIOError:
-                self._turns = max(1, turn)
                 return
             except ConnectionAbortedError:
                 continue
             sock = socket.SocketType(*self._kind, descriptor)
             sock.setblocking(False)
             self._welcome(sock, peer, self._local)
-        self._turns = min(turns * 2, ACCEPTS) or 1
 
     def _ready(self, event: int) -> None:
         """Accept, or stop for a while if the system has nothing left to do it with. Runs in: the holder of the lead."""

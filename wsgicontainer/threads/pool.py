@@ -194,9 +194,14 @@ class ApplicationThreads:
             )
             self._one_is_enough = self._mood is Mood.QUICK
             self._unled, self._leads_seen = self._leads == self._leads_seen, self._leads
+            crowded = False
             if self._mood in (Mood.WAITING, Mood.SHARING):
                 self._wake(_SPARING.get(self._mood, len(self._queue)))
-                self._watch(True)
+                # Nobody is left to wake, and there is enough to do: read at every tick, not at every event.
+                crowded = bool(self._queue) and self._awake >= self._most
+                self._watch(not crowded)
+        if crowded and self._led is not None:
+            self._connections_ready()
         self._see_to_a_tick()
 
     # Runs in: any

@@ -24,9 +24,10 @@ def raise_descriptor_limit(connections: int) -> int:
     except NameError:
         return connections
     wanted = connections + RESERVE
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    best = wanted + connections  # each slow reader has a file too
+    if soft == resource.RLIM_INFINITY or soft >= best:
         return connections
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    allowed = best if hard == resource.RLIM_INFINITY else min(best, hard)
     if allowed > soft:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

@@ -58,7 +58,7 @@ class IWire(Interface):
 
     usual: int = Attribute("The event that says no more than: something has come.")
     drained: bool = Attribute("True if there is nothing to receive before the next event; its owner may clear it.")
-    vanished: bool = Attribute("True once it was reset or closed both ways: nobody can read a reply any more.")
+    suspect: bool = Attribute("True once an event said that it has vanished: ask `vanished`.")
     secure: bool = Attribute("True on TLS.")
     peer: tuple[str, str] = Attribute("The peer's address and port; ('', '') for unix sockets.")
     local: tuple[str, str] = Attribute("Our address and port; ('', '') for unix sockets.")
@@ -72,6 +72,9 @@ class IWire(Interface):
 
     def gone() -> bool:
         """Tell whether the peer has left."""
+
+    def vanished() -> bool:
+        """Tell whether the connection was reset or closed both ways: nobody can read a reply any more."""
 
     def look_again() -> None:
         """Have the connection rung once more soon, so that others get their turn first."""

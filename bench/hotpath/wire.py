@@ -19,7 +19,7 @@ class EndlessWire:
     peer = ("127.0.0.1", "50000")
     local = ("127.0.0.1", "8000")
     progress = 0
-    vanished = False
+    suspect = False
 
     def __init__(self, request: bytes) -> None:
         """Take what the client says at every event."""

@@ -55,7 +55,7 @@ class SocketWire:
         "_fd",
         "drained",
         "hung_up",
-        "vanished",
+        "suspect",
         "peer",
         "local",
         "secure",
@@ -75,7 +75,7 @@ class SocketWire:
         self._unsent: deque[memoryview | FilePiece] = _NOTHING  # most never need a queue
         self._pace: Pace | None = None
         self._kept = self._flushed = 0
-        self.drained = self.hung_up = self.vanished = self.secure = False
+        self.drained = self.hung_up = self.suspect = self.secure = False
         if names is None:
             names = _name(sock.getpeername), None
             if sock.family != socket.AF_UNIX:
@@ -93,7 +93,7 @@ class SocketWire:
         """Tell whether an event of the set needs the owner's eye; room is only of interest with something to send."""
         if event & _HUNG_UP:
             self.hung_up = True
-            self.vanished = self.vanished or event & _VANISHED != 0
+            self.suspect = self.suspect or event & _VANISHED != 0
             return True
         return event & _IN != 0 or bool(self._unsent)
 
@@ -120,6 +120,15 @@ class SocketWire:
             return False
         except OSError:
             return True
+
+    def vanished(self) -> bool:
+        """Tell whether the peer has reset the connection or closed it both ways.
+
+        The socket is asked: an event may have been another's, who had the number before.
+        """
+        poll = select.poll()
+        poll.register(self._fd, 0)
+        return bool(poll.poll(0))
 
     def look_again(self) -> None:
         """Have the connection rung once more soon, so that others get their turn first."""

@@ -116,6 +116,10 @@ class TransportWire:
         return self._lost or (self._hung_up and self._waiting_in <= 0)
 
     @property
+    def suspect(self) -> bool:
+        """Tell what `vanished` tells."""
+        return self._lost
+
     def vanished(self) -> bool:
         """Tell whether nobody can read a reply any more."""
         return self._lost

@@ -101,7 +101,9 @@ class Exchange:
         try:
             if self._late:
                 self.error("503 Service Unavailable", _RETRY)
-            elif not connection.wire.vanished:  # else it left before its turn
+            else:
+                if connection.wire.suspect and connection.wire.vanished():  # before its turn
+                    raise PeerGone("left while it waited")
                 connection.route[1].respond(self)
             if not self._finished:
                 self.fail("nobody answered")

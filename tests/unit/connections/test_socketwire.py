@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import threading
@@ -187,12 +188,15 @@ def test_whether_nobody_reads_any_more(connect):
     ends = connect()
     ends.peer.shutdown(socket.SHUT_WR)
     ends.take()
-    assert (ends.wire.gone(), ends.wire.vanished) == (True, False)
+    assert (ends.wire.gone(), ends.wire.vanished()) == (True, False)
     ends = connect()
     ends.wire.send(b"unread")
     ends.reset()
     ends.take(1)
-    assert (ends.wire.gone(), ends.wire.vanished) == (True, True)
+    assert (ends.wire.gone(), ends.wire.suspect, ends.wire.vanished()) == (True, True, True)
+    ends = connect()
+    ends.wire.noticed(select.EPOLLHUP | select.EPOLLERR)  # of who had the number before
+    assert (ends.wire.gone(), ends.wire.suspect, ends.wire.vanished()) == (False, True, False)
 
 
 def test_a_stale_event_does_no_harm(connect):

@@ -47,7 +47,7 @@ class MemoryWire:
         self.inbox: deque[bytes] = deque()
         self.out = b""
         self.drained = False
-        self.secure = self.vanished = False
+        self.secure = self.suspect = self.dead = False
         self.peer, self.local = ("192.0.2.1", "5000"), ("192.0.2.2", "8000")
         self.progress = 0
         self.half_close = half_close
@@ -78,6 +78,9 @@ class MemoryWire:
 
     def gone(self) -> bool:
         return self.lost
+
+    def vanished(self) -> bool:
+        return self.dead
 
     def look_again(self) -> None:
         self.look = True

@@ -410,11 +410,19 @@ def test_no_second_response(house):
 def test_who_vanished_before_its_turn_is_not_worked_for(house):
     """Its request is dropped when a thread comes to it, and the log says so."""
     house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", work=False)
-    house.wire.vanished, house.wire.sends_left = True, 0
+    house.wire.suspect = house.wire.dead = True
+    house.wire.sends_left = 0
     house.work()
     assert not house.responder.seen
     assert [entry.code for entry in house.log.entries] == [499]
     assert house.wire.closed
+
+
+def test_who_is_only_suspected_is_answered(house):
+    """The event was of another connection, which had the same number before."""
+    house.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", work=False)
+    house.wire.suspect = True
+    assert house.work().said() == replied(b"")
 
 
 # --- Early hints ---

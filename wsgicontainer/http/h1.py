@@ -15,23 +15,22 @@ that the kernel took at once needs no `_flush` (`completed`). While a request ru
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from io import BytesIO
 from math import inf
 from time import monotonic
 
-from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.errors import PeerError, PeerGone
-from wsgicontainer.http.content import Spool
+from wsgicontainer.http.arrival import Arrival
 from wsgicontainer.http.exchange import Exchange
-from wsgicontainer.http.framing import Chunked, Sized
-from wsgicontainer.http.head import CHUNKED, KEPT, FieldBlock
+from wsgicontainer.http.head import KEPT, FieldBlock
+from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.refusal import record, refusal
 from wsgicontainer.http.site import Site
+from wsgicontainer.http.unfinished import fault
 from wsgicontainer.interfaces import IOpenConnection, IWire
 from wsgicontainer.messages import Request
 
@@ -46,16 +45,10 @@ _SOON = 0.0
 """The deadline of a connection that idles since the last sweep: the next one begins its keep-alive clock.
 
 So the clock is looked at once a sweep and not once a request."""
-_BARE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
-_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _TURN = 16
 """Receives in one turn, so that one fast sender lets the others have theirs: 1 MiB."""
 _TURN_SECONDS = 0.002
 """The same in seconds: content in tiny chunks costs more than its octets."""
-_DISCARD_SECONDS = 2.0
-"""How long a refused peer may go on sending, so that it reads the refusal and no reset (RFC 9112 section 9.6)."""
-_PARTING_SECONDS = 0.5
-"""The same on the server's way out."""
 
 
 @implementer(IOpenConnection)
@@ -63,28 +56,11 @@ class Connection:
     """One connection and where it stands."""
 
     __slots__ = (
-        "wire",
-        "template",
-        "deadline",
-        "site",
-        "_own",
-        "_buffer",
-        "route",
-        "_head",
-        "_request",
-        "_block",
-        "_parser",
-        "_step",
-        "_keep",
-        "_peer_closes",
-        "_exchange",
-        "_reader",
-        "_spool",
-        "_mark",
-        "_forgiven",
-        "_alone",
-        "_unseen",
-    )
+        "wire", "site", "template", "route", "deadline",  # what others read
+        "_own", "_step", "_keep", "_peer_closes", "_mark",  # where it stands
+        "_buffer", "_unseen", "_forgiven",  # what has come
+        "_parser", "_head", "_alone", "_request", "_block", "_arrival",  # the last head, and content on its way
+    )  # fmt: skip
 
     def __init__(self, site: Site, wire: IWire) -> None:
         """Start waiting for a head. Runs in: reactor thread."""
@@ -102,9 +78,7 @@ class Connection:
         self._block: FieldBlock | None = None
         self._parser = site.parser
         self.route = site.routes.find("")
-        self._exchange: Exchange | None = None
-        self._reader: Sized | Chunked | None = None
-        self._spool: Spool | None = None
+        self._arrival: Arrival | None = None
         site.roll.enter(self)
 
     # What others tell it
@@ -145,8 +119,7 @@ class Connection:
             return
         if self.deadline == _SOON:
             self.deadline = now + self.site.clocks.keep_alive
-            self._let_go()
-        elif self.deadline >= now:
+        if self.deadline >= now:
             self._let_go()
         elif self._step in (Connection._flush, Connection._await_end) and self.wire.progress != self._mark:
             self._mark = self.wire.progress
@@ -155,7 +128,7 @@ class Connection:
         elif self._step is Connection._await_end:
             self.wire.cut()
             self._let_go()
-        elif self._spool is not None or (self._buffer and self._step is Connection._read_head):
+        elif self._arrival is not None or (self._buffer and self._step is Connection._read_head):
             self._step = Connection._time_out
             self._go_on()
         else:
@@ -253,29 +226,8 @@ class Connection:
         # Again: an empty line that was dropped, and a CR whose LF was not there.
         looked_at = 0 if begins else max(0, len(self._buffer) - 3)
         self._buffer, self._unseen, self._step = buffer, False, Connection._read_head
-        wrong = self._wrong_already(buffer, looked_at) if buffer else None
+        wrong = fault(buffer, looked_at, self.site.limits.head, self.site.parser) if buffer else None
         return WAIT if wrong is None else self._refuse(wrong)
-
-    def _wrong_already(self, buffer: bytes, looked_at: int) -> PeerError | None:
-        """Tell what is wrong with a head whose end has not come: waiting for it would only hide the answer.
-
-        Looks at what is new only: a head that drips would cost the square of its length (100 s for 64 KiB).
-        """
-        if buffer == b"\r":  # half of the empty line that is forgiven
-            return None
-        cut = buffer.find(b"\r\n")
-        if cut >= looked_at:
-            try:
-                self.site.parser.check_request_line(buffer[:cut])
-            except PeerError as error:
-                return error
-        if buffer[0] not in _TOKEN or _BARE_END.search(buffer, looked_at):
-            return PeerError("400 Bad Request", "malformed request")
-        if len(buffer) <= self.site.limits.head:
-            return None
-        if b"\r\n" in buffer:
-            return PeerError("431 Request Header Fields Too Large", f"the head exceeds {self.site.limits.head} octets")
-        return PeerError("414 URI Too Long", "the request line is too long")
 
     def _head_received(self, buffer: bytes, end: int) -> int:
         head = buffer[: end + 4]
@@ -320,63 +272,42 @@ class Connection:
             exchange.content = BytesIO(self._buffer[:length])
             self._buffer = self._buffer[length:]
             return self._submit(exchange)
-        self._reader = Chunked(self.site.limits.most) if length == CHUNKED else Sized(length)
-        self._spool, self._exchange = Spool(self.site.limits.in_memory), exchange
-        self._step = Connection._read_content
+        self._arrival, self._step = Arrival(exchange, length, self.site.limits), Connection._read_content
         self.deadline = monotonic() + self.site.clocks.body
         if awaits and not self._buffer:
             self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         return AGAIN
 
     def _read_content(self) -> int:
-        exchange = self._exchange
-        assert exchange is not None
-        began = monotonic()
-        try:
-            for _ in range(_TURN):
-                data: bytes | None = self._buffer
-                self._buffer = b""
-                if not data:
-                    data = None if self.wire.drained else self.wire.receive()
-                    if data is None:
-                        self.wire.flush()  # a 100 Continue may still wait for room
-                        return WAIT
-                    if not data:
-                        record(self.site, self._client(), 499, exchange.request, b"")
-                        return self._close()
-                if self._content_received(data):
-                    self._exchange = None
-                    return self._submit(exchange)
-                if monotonic() - began > _TURN_SECONDS:
-                    break
-        except PeerError as error:
-            return self._refuse(error, exchange.request)
+        arrival = self._arrival
+        assert arrival is not None
+        until = monotonic() + _TURN_SECONDS
+        for _ in range(_TURN):
+            data = self._buffer or (None if self.wire.drained else self.wire.receive())
+            self._buffer = b""
+            if data is None:
+                self.wire.flush()  # a 100 Continue may still wait for room
+                return WAIT
+            if not data:
+                record(self.site, arrival.exchange.client, 499, arrival.exchange.request, b"")
+                return self._close()
+            try:
+                rest = arrival.feed(data)
+            except PeerError as error:
+                return self._refuse(error, arrival.exchange.request)
+            now = monotonic()
+            self.deadline = now + self.site.clocks.body
+            if rest is not None:
+                return self._content_received(arrival.exchange, rest, now)
+            if now > until:
+                break
         self.wire.look_again()
         return WAIT
 
-    def _content_received(self, data: bytes) -> bool:
-        """Feed and spool what came; True when the content is whole. Raises PeerError."""
-        assert self._reader is not None and self._spool is not None and self._exchange is not None
-        content, rest = self._reader.feed(data)
-        try:
-            self._spool.write(content)
-            whole = None if rest is None else self._spool.rewound()
-        except OSError as error:
-            raise PeerError("507 Insufficient Storage", f"the content can't be kept: {error.strerror}") from None
-        now = monotonic()
-        self.deadline = now + self.site.clocks.body
-        if rest is None or whole is None:
-            return False
-        self._buffer = rest
-        request = self._exchange.request
-        if "CONTENT_LENGTH" not in request.fields:
-            fields = {**request.fields, "CONTENT_LENGTH": str(self._spool.size)}
-            # A new one: the next head may share the one it came from.
-            self._exchange.request = evolve(request, fields=fields, environ=None)
-        self._exchange.content, self._exchange.received = whole, now
-        self._reader = self._spool = None
-        self._step = Connection._hear
-        return True
+    def _content_received(self, exchange: Exchange, rest: bytes, now: float) -> int:
+        self._arrival, self._buffer, self._step = None, rest, Connection._hear
+        exchange.received = now
+        return self._submit(exchange)
 
     def _submit(self, exchange: Exchange) -> int:
         self.deadline = inf
@@ -402,19 +333,12 @@ class Connection:
         if (self._peer_closes and not self._buffer) or not wire.end_output():
             return self._close()
         self._buffer = b""
-        self.deadline = monotonic() + (_PARTING_SECONDS if self.site.draining else _DISCARD_SECONDS)
+        self.deadline = monotonic() + patience(self.site.draining)
         self._step = Connection._discard
         return AGAIN
 
     def _discard(self) -> int:
-        for _ in range(_TURN):
-            data = self.wire.receive()
-            if data is None:
-                return WAIT
-            if not data:
-                return self._close()
-        self.wire.look_again()
-        return WAIT
+        return self._close() if discard(self.wire, _TURN) else WAIT
 
     def _last_look(self) -> int:
         self._step = Connection._read_head
@@ -434,22 +358,18 @@ class Connection:
     # The ends
 
     def _time_out(self) -> int:
-        request = self._exchange.request if self._exchange is not None else None
+        request = self._arrival.exchange.request if self._arrival is not None else None
         return self._refuse(PeerError("408 Request Timeout", "the request took too long"), request)
 
     def _refuse(self, error: PeerError, request: Request | None = None) -> int:
         """Answer a request that never becomes one, and close after that."""
         reply, sent = refusal(self.site, error, self._buffer)
-        client = self.wire.peer[0] if request is None else self._client()
+        client = self.wire.peer[0] if request is None else str(self.template["REMOTE_ADDR"])
         record(self.site, client, int(error.status[:3]), request, self._buffer, sent)
         self._drop_content()
         self._keep, self._peer_closes, self._mark, self._step = False, False, None, Connection._flush
         self.wire.send(reply)
         return AGAIN
-
-    def _client(self) -> str:
-        """Return the address of whom the present request comes from."""
-        return str(self.template["REMOTE_ADDR"])
 
     def _close(self, reset: bool = False) -> int:
         """Close; the ownership is never let go again, so that nobody touches what is closed."""
@@ -464,6 +384,6 @@ class Connection:
         return GIVEN
 
     def _drop_content(self) -> None:
-        if self._spool is not None:
-            self._spool.close()
-        self._spool = self._reader = self._exchange = None
+        if self._arrival is not None:
+            self._arrival.drop()
+            self._arrival = None

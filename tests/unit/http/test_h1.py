@@ -395,6 +395,12 @@ def test_a_refused_head_has_no_content(house):
     assert said.endswith(b"\r\n\r\n")
 
 
+def test_refused_content_is_no_head(house):
+    """Whatever it begins with: the refusal has its line of text."""
+    said = house.receive(CHUNKED_HEAD + b"HEAD / HTTP/1.1\r\n").said()
+    assert said.endswith(b"400 Bad Request: malformed chunk size\n")
+
+
 def test_a_refused_peer_may_go_on_sending_for_a_while(house):
     """What it sends is dropped, so that it can read the refusal; then it is over (RFC 9112 section 9.6)."""
     house.receive(CHUNKED_HEAD + b"x\r\n")
@@ -513,7 +519,7 @@ def test_a_full_disk_is_507(size, house):
 def test_time_to_upload_is_no_time_in_the_queue(house):
     """A client that needs longer for its content than a request may wait for a thread is served all the same."""
     house.receive(POST[:-1])
-    house.connection._exchange.began -= 40
+    house.connection._arrival.exchange.began -= 40
     assert house.receive(POST[-1:]).said() == replied(b"abcde")
     assert house.log.entries[0].queued < 1
     assert house.log.entries[0].duration > 40

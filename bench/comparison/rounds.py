@@ -16,11 +16,11 @@ from comparison.scenarios import Scenario
 from comparison.servers import SERVERS, Running, ServerFailedError, cpu_seconds, resident_kib, running
 
 WARM_UP = 1.0
+"""Seconds of load before each measurement: imports, memos and pools are made then."""
 REST = 0.1
 """Seconds of little CPU that count as rest."""
 RESTS = 30
 """Looks for it, at most."""
-"""Seconds of load before each measurement: imports, memos and pools are made then."""
 
 
 @frozen

@@ -216,7 +216,7 @@ def test_too_many_and_the_process_ends(timed):
     server = timed("--max-stuck-threads", "1")
     assert ask(server, "/stuck").status_code == 504
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
-        server.wait_for("1 threads are stuck: this process has to be replaced")
+        server.wait_for("Stuck threads: 1; this process has to be replaced")
         client.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")  # within the farewell
         assert client.recv(65536).endswith(b"done")
     assert server.wait() == 1

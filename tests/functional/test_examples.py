@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 
 import pytest
@@ -28,6 +29,19 @@ def test_flask(serve, root, tmp_path):
     assert "<h1>Hello, world!</h1>" in requests.get(f"{site.url}/", timeout=10).text
     assert "<h1>Hello, &lt;Ada&gt;!</h1>" in requests.post(f"{site.url}/", data={"name": "<Ada>"}, timeout=10).text
     assert requests.get(f"{site.url}/static/site.css", timeout=10).headers["Content-Type"].startswith("text/css")
+
+
+def test_early_hints(serve, root, tmp_path):
+    """What docs/howto/early-hints.md shows is what happens."""
+    page = (root / "docs" / "howto" / "early-hints.md").read_text("utf-8")
+    (tmp_path / "page.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    site = serve("page:application", chdir=tmp_path)
+    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        hints, _, reply = client.makefile("rb").read().decode().partition("\r\n\r\n")
+    assert hints.replace("\r\n", "\n") in page
+    assert reply.startswith("HTTP/1.1 200 OK\r\n")
+    assert reply.endswith("Here it is\n")
 
 
 def test_tac(start, root, tmp_path):

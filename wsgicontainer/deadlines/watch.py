@@ -119,5 +119,5 @@ class Watch:
         )
         if stuck >= most and not self._asked:
             self._asked = True
-            _log.critical("{stuck} threads are stuck: this process has to be replaced", stuck=stuck)
+            _log.critical("Stuck threads: {stuck}; this process has to be replaced", stuck=stuck)
             self._ask_for_replacement()

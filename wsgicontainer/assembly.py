@@ -188,6 +188,7 @@ def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: Acc
         clocks=Clocks(
             header=settings.header_timeout,
             body=settings.body_timeout,
+            body_rate=settings.body_min_rate,
             keep_alive=settings.keep_alive,
             send=settings.send_timeout,
             queue=settings.queue_timeout,

@@ -42,8 +42,16 @@ class EndlessWire:
         """Say that the client stays."""
         return False
 
+    def vanished(self) -> bool:
+        """Say that the client stays."""
+        return False
+
     def look_again(self) -> None:
         """Ring by itself at the next request."""
+
+    def send_both(self, head: bytes, content: bytes) -> bool:
+        """Keep both."""
+        return self.send(head + content)
 
     def send(self, data: bytes) -> bool:
         """Keep the last that was said; a kernel would have taken it all."""

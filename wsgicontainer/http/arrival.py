@@ -1,6 +1,6 @@
 """Content on its way to an exchange: its framing is read, its octets are kept, until it is whole.
 
-No wire and no clock: the connection feeds it. Runs in: the connection's owner.
+No wire and no clock of its own: the connection feeds it. Runs in: the connection's owner.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from wsgicontainer.http.content import Spool
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.framing import Chunked, Sized
 from wsgicontainer.http.head import CHUNKED
-from wsgicontainer.http.site import ContentLimits
+from wsgicontainer.http.site import Clocks, ContentLimits
 
 
 class Arrival:
     """The content of one exchange while it comes."""
 
-    __slots__ = ("exchange", "_reader", "_spool")
+    __slots__ = ("exchange", "_began", "_reader", "_spool")
 
     def __init__(self, exchange: Exchange, length: int, limits: ContentLimits) -> None:
         """Expect `length` octets, or chunks if it is CHUNKED, for `exchange`."""
         self.exchange = exchange
         self._reader = Chunked(limits.most) if length == CHUNKED else Sized(length)
         self._spool = Spool(limits.in_memory)
+        self._began = 0.0
 
     def feed(self, data: bytes) -> bytes | None:
         """Take what came: None as long as more has to come, else what follows the content.
@@ -41,6 +42,13 @@ class Arrival:
         if rest is not None:
             self._tell_length()
         return rest
+
+    def deadline(self, now: float, clocks: Clocks) -> float:
+        """Return until when the next octets have to come: neither a pause nor a trickle holds a connection for ever."""
+        self._began = self._began or now
+        if not clocks.body_rate:
+            return now + clocks.body
+        return clocks.body + min(now, self._began + self._spool.size / clocks.body_rate)
 
     def drop(self) -> None:
         """Drop what has come; not after `feed` has returned what follows: it is the exchange's then."""

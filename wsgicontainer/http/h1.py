@@ -296,7 +296,7 @@ class Connection:
             except PeerError as error:
                 return self._refuse(error, arrival.exchange.request)
             now = monotonic()
-            self.deadline = now + self.site.clocks.body
+            self.deadline = arrival.deadline(now, self.site.clocks)
             if rest is not None:
                 return self._content_received(arrival.exchange, rest, now)
             if now > until:

@@ -27,6 +27,8 @@ class Clocks:
     keep_alive: float
     send: float
     queue: float
+    body_rate: int = 0
+    """Octets per second that content must come at, after the first `body` seconds; 0 means that any rate will do."""
 
 
 @frozen

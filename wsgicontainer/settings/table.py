@@ -213,6 +213,16 @@ class Settings:
         default=60.0,
         unit="seconds without progress",
     ).field()
+    body_min_rate: int = Option(
+        "body-min-rate",
+        kinds.size(0, 2**30),
+        _CLOCKS,
+        "cut a request whose content comes more slowly, after --body-timeout; 0: however slowly",
+        "Otherwise one octet a minute would hold its place for ever. The slowest phone line is ten times as fast.",
+        "240",
+        default=240,
+        unit="octets per second",
+    ).field()
     send_timeout: float = Option(
         "send-timeout",
         _CLOCK,
@@ -338,8 +348,8 @@ class Settings:
         kinds.size(0, 2**50),
         _LIMITS,
         "temporary files for what slow peers have not taken, all replies together",
-        "A reply goes there after its thread has waited 0.1 s at most for its peer; without room its thread waits on. The"
-        " files are in TMPDIR.",
+        "A reply goes there after its thread has waited 0.1 s at most for its peer; without room its thread waits on."
+        " The files are in TMPDIR.",
         "2G",
         default=2**31,
         unit="octets",

@@ -6,13 +6,14 @@ import resource
 from contextlib import contextmanager
 
 import pytest
+from attrs import evolve
 
 from wsgicontainer.errors import PeerError
 from wsgicontainer.http.arrival import Arrival
 from wsgicontainer.http.content import NOTHING
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.head import CHUNKED
-from wsgicontainer.http.site import ContentLimits
+from wsgicontainer.http.site import Clocks, ContentLimits
 from wsgicontainer.messages import Request
 
 LIMITS = ContentLimits(most=10, in_memory=4, head=100)
@@ -79,4 +80,18 @@ def test_a_full_disk_is_507_and_what_came_can_be_dropped():
     with full_disk(), pytest.raises(PeerError) as refused:
         arrival.feed(b"abcdefgh")
     assert refused.value.status.startswith("507")
+    arrival.drop()
+
+
+def test_content_that_trickles_has_its_end():
+    """Each piece renews the clock, but all together must keep a pace; without a rate only pauses count."""
+    clocks = Clocks(header=30, body=60, keep_alive=75, send=60, queue=30, body_rate=10)
+    arrival = expecting(9)
+    arrival.feed(b"abc")
+    assert arrival.deadline(100.0, clocks) == 160.0
+    assert arrival.deadline(105.0, clocks) == 160.3, "3 octets are worth 0.3 s"
+    arrival.feed(b"defg")
+    assert arrival.deadline(105.0, clocks) == 160.7
+    assert arrival.deadline(105.0, evolve(clocks, body_rate=0)) == 165.0
+    assert arrival.deadline(105.0, evolve(clocks, body_rate=1)) == 165.0, "as long as it is fast enough, pauses count"
     arrival.drop()

@@ -338,8 +338,8 @@ class Settings:
         kinds.size(0, 2**50),
         _LIMITS,
         "temporary files for what slow peers have not taken, all replies together",
-        "A reply goes there after its thread has waited 0.1 s at most for its peer; without room its thread waits on. The"
-        " files are in TMPDIR.",
+        "A reply goes there after its thread has waited 0.1 s at most for its peer; without room its thread waits on."
+        " The files are in TMPDIR.",
         "2G",
         default=2**31,
         unit="octets",

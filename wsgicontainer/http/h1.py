@@ -40,7 +40,7 @@ AGAIN, WAIT, GIVEN = range(3)
 """What a step leaves: take the next one; nothing before the next event; somebody else has the connection."""
 
 _NEVER = b"\0"
-"""What no request begins with."""
+"""No head. A peer may send this octet all the same: `_alone` says whether there is one."""
 _NO_REQUEST = Request("", "", "", "", "", {})
 _SOON = 0.0
 """The deadline of a connection that idles since the last sweep: the next one begins its keep-alive clock.
@@ -296,7 +296,7 @@ class Connection:
         self._peer_closes = not exchange.keep
         if block.length:
             return self._expect_content(exchange, block.length, block.awaits)
-        self._alone = exchange.keep
+        self._alone = exchange.keep and self._head is not _NEVER
         return self._submit(exchange)
 
     def _read(self, head: bytes) -> None:

@@ -678,6 +678,13 @@ def test_a_broken_reply_closes_and_tells_nobody_else(house):
     assert (house.wire.closed, house.wire.reset, house.log.entries[0].code) == (True, False, 499)
 
 
+def test_an_octet_is_no_head_that_comes_again(house, monkeypatch):
+    """Whatever stands for a head that was too long to be kept: nobody can ask for it again by sending that."""
+    monkeypatch.setattr(h1, "KEPT", 10)
+    assert status_of(house.receive(GET).said()) == 200
+    assert status_of(house.receive(h1._NEVER).said()) == 400
+
+
 @pytest.mark.parametrize("before", [b"", GET])
 @pytest.mark.parametrize("kept", [2048, 10])
 def test_an_empty_head_asks_for_nothing(before, kept, house, monkeypatch):

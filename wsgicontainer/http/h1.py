@@ -164,6 +164,7 @@ class Connection:
     def leave(self) -> None:
         """Close if idle, after a last look: the server is on its way out. Runs in: reactor thread."""
         if self._idles() and self._own.seize():
+            self.site.moment.now = monotonic()
             if self._idles():
                 self._step = Connection._last_look
             self._go_on()

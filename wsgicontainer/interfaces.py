@@ -139,7 +139,7 @@ class IRoll(Interface):
     """The roll of open connections."""
 
     def enter(connection: IOpenConnection) -> None:
-        """Add a connection. Runs in: reactor thread."""
+        """Add a connection. Runs in: any."""
 
     def strike(connection: IOpenConnection) -> None:
         """Take a closed connection off. Runs in: any."""

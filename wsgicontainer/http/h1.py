@@ -87,7 +87,7 @@ class Connection:
     )
 
     def __init__(self, site: Site, wire: IWire) -> None:
-        """Start waiting for a head. Runs in: reactor thread."""
+        """Start waiting for a head. Runs in: whoever accepts it."""
         self.wire, self.site = wire, site
         self.template: dict[str, object] = {}
         self.deadline = monotonic() + site.clocks.header

@@ -33,6 +33,7 @@ class Door:
         self.socket: socket.socket = port.socket
         self._port, self._nest, self._welcome = port, nest, welcome
         self._room: Callable[[], int] = lambda: ACCEPTS
+        self._paused = False
         port.stopReading()
         if self.socket.family != socket.AF_UNIX:
             # Accepted sockets inherit it: a system call less for each.
@@ -76,19 +77,28 @@ class Door:
             if self.socket.fileno() >= 0:
                 _log.error("Accepting fails ({reason}); trying again in a second", reason=error.strerror)
                 self._nest.mute(self.fileno(), True)
-                self._port.reactor.callFromThread(self._port.reactor.callLater, 1, self.startReading)
+                self._port.reactor.callFromThread(self._port.reactor.callLater, 1, self._try_again)
 
     def stopReading(self) -> None:  # noqa: N802 (Twisted's name)
         """Accept nothing for now; what comes waits in the kernel's queue."""
-        self._nest.mute(self.fileno(), True)
+        self._paused = True
+        if self.socket.fileno() >= 0:
+            self._nest.mute(self.fileno(), True)
 
     def startReading(self) -> None:  # noqa: N802
         """Accept again."""
+        self._paused = False
         if self.socket.fileno() >= 0:
             self._nest.mute(self.fileno(), False)
 
+    def _try_again(self) -> None:
+        """Accept again after trouble, unless that was stopped meanwhile: with no room it would only spin."""
+        if not self._paused:
+            self.startReading()
+
     def stopListening(self) -> Deferred[None] | None:  # noqa: N802
-        """Close the listening socket."""
+        """Close the listening socket; muted before, as it stays in the set while a supervisor or a child holds it."""
+        self.stopReading()
         self._nest.forget(self.fileno())
         closing: Deferred[None] | None = self._port.stopListening()
         return closing

@@ -2,7 +2,8 @@
 
 A thread first waits for a moment: a fast peer needs no disk. All connections share one bound on the disk; beyond it, or
 when the disk refuses, a reply stays in memory and its thread waits on, as if there were no disk. A file grows at its
-end while its beginning is sent; it is given back when all of it was sent, or when its connection ends.
+end while its beginning is sent; it is given back when all of it was sent, or when its connection ends. A long one is
+followed by another: a reply without end would keep all the room with what its peer has long taken.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ FAST = 0.1
 Divided among all that are slow at a time: a thousand of them hold four threads for a fifth of a second together."""
 
 
+LONG = 16 << 20
+"""Octets from which on a file grows no more."""
+
+
 class Disk:
     """The room on disk that all replies share. Runs in: any."""
 
@@ -33,7 +38,7 @@ class Disk:
         self._left = most
         self._lock = Lock()
         self.files = 0
-        """How many there are: so many peers are slow. Not exact, where threads count at the same time."""
+        """How many there are: about as many peers are slow."""
 
     def relieve(self, unsent: deque[Any]) -> int:
         """Move what stands at the end of a wire's queue, in memory, to its file; return how many octets that were."""
@@ -48,7 +53,7 @@ class Disk:
 
     def _append(self, unsent: deque[Any], data: bytes | memoryview) -> bool:
         last = unsent[-1] if unsent else None
-        if isinstance(last, Overflow):
+        if isinstance(last, Overflow) and last.size < LONG:
             return last.append(data)
         if len(data) > self._left:
             return False
@@ -57,7 +62,8 @@ class Disk:
                 piece = Overflow(os.dup(file.fileno()), 0, 0, self)
         except OSError:
             return False
-        self.files += 1
+        with self._lock:
+            self.files += 1
         if not piece.append(data):
             piece.close()
             return False
@@ -75,6 +81,12 @@ class Disk:
     def give(self, octets: int) -> None:
         """Give room back."""
         with self._lock:
+            self._left += octets
+
+    def lose(self, octets: int) -> None:
+        """Count a file of so many octets out."""
+        with self._lock:
+            self.files -= 1
             self._left += octets
 
 
@@ -153,5 +165,4 @@ class Overflow(FilePiece):
     def close(self) -> None:
         """Give descriptor and room back."""
         FilePiece.close(self)
-        self.disk.files -= 1
-        self.disk.give(self.size)
+        self.disk.lose(self.size)

@@ -92,6 +92,9 @@ class Roll:
         if self._told and len(self._open) < self._limit:
             self._told = self._crowded = False
             self._tell_relieved()
+            if len(self._open) >= self._limit:  # one came after the look, and saw that the others know
+                self._crowded = True
+                self._soon(self._crowd)
 
     def sweep(self, now: float) -> None:
         """End every wait whose deadline has passed. Runs in: reactor thread."""

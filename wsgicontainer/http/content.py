@@ -10,10 +10,14 @@ from typing import BinaryIO
 
 
 class _Nothing(BytesIO):
-    """The content of requests that have none: one for all, so nobody may fill or close it."""
+    """The content of requests that have none: one for all, so nobody may fill, move or close it."""
 
     def close(self) -> None:
         """Stay open for the next request."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Stay at 0: the next request's content begins there."""
+        return 0
 
     def write(self, data: object) -> int:
         """Refuse. Raises UnsupportedOperation."""

@@ -39,7 +39,7 @@ AGAIN, WAIT, GIVEN = range(3)
 """What a step leaves: take the next one; nothing before the next event; somebody else has the connection."""
 
 _NEVER = b"\0"
-"""What no request begins with."""
+"""No head. A peer may send this octet all the same: `_alone` says whether there is one."""
 _NO_REQUEST = Request("", "", "", "", "", {})
 _SOON = 0.0
 """The deadline of a connection that idles since the last sweep: the next one begins its keep-alive clock.
@@ -137,6 +137,7 @@ class Connection:
     def leave(self) -> None:
         """Close if idle, after a last look: the server is on its way out. Runs in: reactor thread."""
         if self._idles() and self._own.seize():
+            self.site.moment.now = monotonic()
             if self._idles():
                 self._step = Connection._last_look
             self._go_on()
@@ -248,7 +249,7 @@ class Connection:
         self._peer_closes = not exchange.keep
         if block.length:
             return self._expect_content(exchange, block.length, block.awaits)
-        self._alone = exchange.keep
+        self._alone = exchange.keep and self._head is not _NEVER
         return self._submit(exchange)
 
     def _read(self, head: bytes) -> None:

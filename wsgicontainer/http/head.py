@@ -35,8 +35,8 @@ _MEMO_OCTETS = 256
 """Longest line remembered: with 4,096 entries the memo stays below 2 MiB."""
 KEPT = 2048
 """Longest head, or block of fields, that a connection keeps to compare the next one with: browsers send less."""
-_NOTHING = b"\0"
-"""A block that no head can have."""
+_NOTHING = b"\r\n\r\n"
+"""A block that no head can have: it would have ended there."""
 
 CHUNKED = -1
 """A content length that is not known before the last chunk."""

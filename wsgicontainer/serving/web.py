@@ -23,7 +23,6 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from wsgicontainer.connections.door import Door
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.errors import BootError
 from wsgicontainer.http.site import Site
@@ -179,7 +178,11 @@ def _accept_what_waits(port: Any) -> None:
     for _ in range(LAST_ACCEPTS):
         if not poll.poll(0):
             return
-        port.doRead()
+        try:
+            port.doRead()
+        except OSError as error:  # no descriptors, say: the drain goes on all the same
+            _log.error("Accepting what waits fails ({reason})", reason=error.strerror)
+            return
 
 
 def _bound_unsent(port: Any) -> None:

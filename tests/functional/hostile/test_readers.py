@@ -17,7 +17,6 @@ PER_READER = {"nested": 64_000, "twisted": 256_000}
 """Octets of memory: --output-buffer and the connection itself; a Twisted transport keeps blocks of 64 KiB beside."""
 
 
-
 def asking(port: int, target: str) -> Client:
     """Ask for a reply, with as little room for it as the kernel allows."""
     client = Client(port, small=True)

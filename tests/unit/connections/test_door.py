@@ -15,6 +15,7 @@ from twisted.logger import LogLevel, capturedLogs
 
 from wsgicontainer.connections.door import ACCEPTS, Door
 from wsgicontainer.connections.nest import Nest
+from wsgicontainer.serving.web import _accept_what_waits
 
 
 class Port:
@@ -126,27 +127,66 @@ def test_a_closed_door_takes_nobody_and_can_still_be_told_to(house):
     assert house.take() == 0
 
 
-def test_a_system_without_descriptors_is_asked_again_later(house, monkeypatch):
-    """Level-triggered: without a pause the failing accept would spin."""
+class Exhausted:
+    """A listening socket of a process that has no descriptor left."""
 
-    class Exhausted:
-        family, fileno = socket.AF_INET, house.port.socket.fileno
+    family = socket.AF_INET
 
-        def _accept(self) -> Any:
-            raise OSError(errno.EMFILE, "Too many open files")
+    def __init__(self, real: socket.socket) -> None:
+        self.fileno = real.fileno
 
-    house.door.socket = Exhausted()
+    def _accept(self) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def fail_once(house: House) -> Callable[[], object]:
+    """Let accepting fail; return what is to be called a second later."""
+    house.door.socket = Exhausted(house.port.socket)  # type: ignore[assignment]
     house.knock()
-    with capturedLogs() as logged:
-        began = time.monotonic()
-        while not house.port.calls and time.monotonic() - began < 10:
-            house.nest.take(0.1)
-        assert house.nest.take(0) == 0, "it goes on trying at once"
-    assert [event["log_level"] for event in logged] == [LogLevel.error]
+    began = time.monotonic()
+    while not house.port.calls and time.monotonic() - began < 10:
+        house.nest.take(0.1)
+    assert house.nest.take(0) == 0, "it goes on trying at once"
     call, arguments = house.port.calls.popleft()
     call(*arguments)
     house.door.socket = house.port.socket
     ((seconds, again),) = house.port.later
     assert seconds == 1
+    return again
+
+
+def test_a_system_without_descriptors_is_asked_again_later(house):
+    """Level-triggered: without a pause the failing accept would spin."""
+    with capturedLogs() as logged:
+        again = fail_once(house)
+    assert [event["log_level"] for event in logged] == [LogLevel.error]
     again()
     assert house.take() == 1
+
+
+def test_later_is_not_while_it_is_stopped(house):
+    """Too many connections meanwhile: there is no room, and a set that is always ready would spin."""
+    again = fail_once(house)
+    house.door.stopReading()
+    again()
+    assert house.nest.take(0.02) == 0
+    house.door.startReading()
+    assert house.take() == 1
+
+
+def test_a_closed_socket_that_another_process_holds_is_silent(house):
+    """Supervisors that hand over sockets keep them: newcomers who wait there for the next server make no noise here."""
+    with house.port.socket.dup():
+        house.door.stopListening()
+        house.knock()
+        assert house.nest.take(0.02) == 0
+    house.door.stopReading()
+    house.door.stopListening()
+
+
+def test_a_drain_goes_on_though_nobody_can_be_accepted(house):
+    house.door.socket = Exhausted(house.port.socket)  # type: ignore[assignment]
+    house.knock()
+    with capturedLogs() as logged:
+        _accept_what_waits(house.door)
+    assert [event["log_level"] for event in logged] == [LogLevel.error]

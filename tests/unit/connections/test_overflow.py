@@ -62,6 +62,24 @@ def test_one_file_grows_while_its_beginning_is_sent():
     close(unsent)
 
 
+def test_room_for_what_a_peer_has_taken_comes_back(monkeypatch):
+    """A reply without end, whose peer is never quite through with it, keeps no more room than it needs."""
+    monkeypatch.setattr(overflow, "LONG", 6)
+    disk, unsent = Disk(20), deque[Any]()
+    for _ in range(100):
+        unsent.append(b"abc")
+        assert disk.relieve(unsent) == 3, "no room, with 6 octets unsent"
+        unsent[0].offset += 1
+        unsent[0].count -= 1
+        if sum(piece.count for piece in unsent) > 6:
+            unsent[0].offset += 2
+            unsent[0].count -= 2
+        if not unsent[0].count:
+            unsent.popleft().close()
+    close(unsent)
+    assert disk.take(20) and disk.files == 0
+
+
 def test_a_file_of_the_applications_own_is_not_written_to(tmp_path):
     path = tmp_path / "page"
     path.write_bytes(b"page")

@@ -160,6 +160,30 @@ def test_one_that_leaves_while_the_last_enters():
     assert told == ["crowded", "relieved"]
 
 
+def test_one_that_enters_while_others_hear_of_room():
+    """From another thread, between the look for room and the word that there is some: that it is full is known."""
+    roll = Roll(1)
+    reactor = Reactor(roll)
+    first, second = Open(), Open()
+
+    class Entering(dict):
+        looks = 0
+
+        def __len__(self) -> int:
+            count = super().__len__()
+            self.looks += 1
+            if self.looks == 2:  # the reactor's: the first is that of `strike`
+                roll.enter(second)
+            return count
+
+    roll.enter(first)
+    reactor.turn()
+    roll._open = Entering(roll._open)
+    roll.strike(first)
+    reactor.turn()
+    assert len(roll) == 1 and not reactor.accepting
+
+
 def test_striking_twice_is_harmless():
     roll = Roll(1)
     reactor = Reactor(roll)

@@ -82,3 +82,9 @@ def test_no_content_is_one_file_for_all_that_nobody_can_spoil():
         NOTHING.truncate(3)
     assert not NOTHING.closed
     assert [NOTHING.read(), NOTHING.readline(), NOTHING.readlines(), list(NOTHING)] == [b"", b"", [], []]
+
+
+def test_no_content_is_always_at_its_begin():
+    """Wherever one request has moved it, the next one finds position 0."""
+    assert NOTHING.seek(7) == 0
+    assert (NOTHING.tell(), NOTHING.read()) == (0, b"")

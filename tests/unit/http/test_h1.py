@@ -537,10 +537,11 @@ def test_leaving_closes_what_idles(house):
 
 def test_leaving_takes_a_last_look(house):
     """A request that has just come is still answered."""
-    house.site.draining = True
+    house.site.draining, house.site.moment.now = True, time.monotonic() - FAR  # nothing has come for hours
     house.wire.inbox.append(GET)
     house.connection.leave()
     assert house.work().said() == replied(b"", b"Connection: close")
+    assert house.log.entries[0].queued < FAR / 2, "it counts from the last event, whosever that was"
 
 
 @pytest.mark.parametrize("octets", [GET[:10], POST[:-1]])
@@ -682,6 +683,13 @@ def test_a_broken_reply_closes_and_tells_nobody_else(house):
     house.responder.answer = answer
     house.receive(GET)
     assert (house.wire.closed, house.wire.reset, house.log.entries[0].code) == (True, False, 499)
+
+
+def test_an_octet_is_no_head_that_comes_again(house, monkeypatch):
+    """Whatever stands for a head that was too long to be kept: nobody can ask for it again by sending that."""
+    monkeypatch.setattr(h1, "KEPT", 10)
+    assert status_of(house.receive(GET).said()) == 200
+    assert status_of(house.receive(h1._NEVER).said()) == 400
 
 
 @pytest.mark.parametrize("before", [b"", GET])

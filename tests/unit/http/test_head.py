@@ -321,3 +321,13 @@ def test_memory_changes_no_answer(one, other):
             request, now = answer(parser, head, block)
             assert (request, now) == answer(HeadParser(LIMITS), head)
             block = now or block
+
+
+def test_no_block_is_known_again_that_was_not_kept():
+    """Whatever stands for a block that is too long to be kept, or that a target's host has changed."""
+    parser = HeadParser(LIMITS)
+    for first in (b"POST http://h/ HTTP/1.1\r\nHost: h", b"POST / HTTP/1.1\r\nHost: h\r\nX: " + b"y" * 4000):
+        _, block = parser.parse(first + b"\r\nContent-Length: 5")
+        assert b"\r\n\r\n" in block.octets, "a head can have it"
+        with pytest.raises(PeerError):
+            parser.parse(b"POST / HTTP/1.1\r\n\0", block)

@@ -193,7 +193,7 @@ def _bound_unsent(port: Any) -> None:
 
 def _bound_accepts(port: Any, room: Callable[[], int]) -> None:
     """Have no more accepted at once than there is room for: Twisted takes up to 100, and then descriptors run out."""
-    if isinstance(port, Door):
+    if hasattr(port, "bound"):  # a door
         port.bound(room)
     if not hasattr(port, "numberAccepts"):
         return

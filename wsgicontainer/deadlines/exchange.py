@@ -23,6 +23,7 @@ from typing import Any
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from wsgicontainer.deadlines.interrupt import delicate
 from wsgicontainer.errors import RequestTimeout
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.interfaces import IInterrupted
@@ -53,6 +54,8 @@ class TimedExchange(Exchange):
     over = False
     """Whether its thread is done with it."""
     returned = False
+    sent = False
+    """Whether RequestTimeout was raised in its thread."""
     _mine = _injecting = _interrupted = False
 
     def __init__(self) -> None:
@@ -192,14 +195,19 @@ class TimedExchange(Exchange):
         late.connection.completed(late)
 
     def interrupt(self) -> StackSummary | None:
-        """Raise RequestTimeout in its thread, and tell where that was; None if no thread runs it."""
+        """Raise RequestTimeout in its thread, and tell where that was; None if no thread runs it.
+
+        Where the thread may be about to take a lock that all need, nothing is raised: `sent` stays False. Ask again.
+        """
         self._injecting = True
         try:
             if self.over or not self.thread:
                 return None
             stack: StackSummary = self.watch.interrupts.stack(self.thread)
             self._interrupted = True
-            self.watch.interrupts.send(self.thread)
+            if not delicate(stack):
+                self.sent = True
+                self.watch.interrupts.send(self.thread)
             return stack
         finally:
             self._injecting = False

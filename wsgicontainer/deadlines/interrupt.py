@@ -7,6 +7,7 @@ driver), and not in the middle of an extension's work. Whom it may hit, and when
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from time import sleep
 from traceback import StackSummary, walk_stack
@@ -16,6 +17,10 @@ from wsgicontainer.errors import RequestTimeout
 _set = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set.argtypes, _set.restype = (ctypes.c_ulong, ctypes.py_object), ctypes.c_int
 _PAUSE = 0.0005
+_DELICATE = re.compile(r"[/\\](?:logging|twisted)[/\\]|[/\\]threading\.py$")
+"""Code that takes locks which others need: an exception between `acquire()` and its `try` would leave one taken."""
+_INNER = 4
+"""Innermost frames in which such code matters: above them is the application, or what it has called in good faith."""
 
 
 class Interrupts:
@@ -39,3 +44,8 @@ class Interrupts:
         stack = StackSummary.extract(walk_stack(frame), lookup_lines=False) if frame is not None else StackSummary()
         stack.reverse()
         return stack
+
+
+def delicate(stack: StackSummary) -> bool:
+    """Tell whether a thread is where no exception may come up: it is sent at a later look."""
+    return any(_DELICATE.search(frame.filename) for frame in stack[-_INNER:])

@@ -75,6 +75,9 @@ class Watch:
             if exchange.deadline > now:
                 break
             self._guarded(self._time_out, exchange)
+        for _, exchange in list(self._interrupted):
+            if not exchange.sent:
+                self._guarded(_interrupt, exchange)
         while self._interrupted and self._interrupted[0][0] <= now:
             self._guarded(self._write_off, self._interrupted.popleft()[1])
 
@@ -121,3 +124,7 @@ class Watch:
             self._asked = True
             _log.critical("Stuck threads: {stuck}; this process has to be replaced", stuck=stuck)
             self._ask_for_replacement()
+
+
+def _interrupt(exchange: TimedExchange) -> None:
+    exchange.interrupt()

@@ -169,6 +169,7 @@ class Exchange:
         lines = hints(fields)
         if self.request.protocol == "HTTP/1.1":
             self.connection.wire.send(lines)
+            self.connection.wire.wait_for_room()
 
     def reply(self, head: ResponseHead, content: bytes) -> None:
         """Send a whole response at once. Raises PeerGone, ApplicationError.

@@ -42,6 +42,7 @@ class NoInterrupts:
 
     def __init__(self) -> None:
         self.sent: list[int] = []
+        self.where = "application.py"
 
     def send(self, thread: int) -> None:
         self.sent.append(thread)
@@ -53,7 +54,7 @@ class NoInterrupts:
         """Nobody else moves."""
 
     def stack(self, thread: int) -> StackSummary:
-        return StackSummary.from_list([("application.py", 7, "slow", "wait()")])
+        return StackSummary.from_list([(self.where, 7, "slow", "wait()")])
 
 
 class TimedHouse(House):

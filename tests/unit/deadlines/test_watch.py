@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from traceback import StackSummary
 
 import pytest
 from zope.interface.verify import verifyObject
@@ -11,6 +12,7 @@ from zope.interface.verify import verifyObject
 from tests.unit.deadlines.conftest import SECONDS, TimedHouse
 from tests.unit.http.conftest import PLAIN, replied
 from wsgicontainer.deadlines.exchange import TimedExchange
+from wsgicontainer.deadlines.interrupt import delicate
 from wsgicontainer.deadlines.watch import GRACE
 from wsgicontainer.errors import PeerGone, RequestTimeout
 from wsgicontainer.interfaces import IApplicationThreads, IInterrupted
@@ -379,3 +381,39 @@ def test_an_end_that_comes_before_submitting_has_ended(timed):
     timed.receive(GET)
     assert timed.said() == replied(b"")
     assert not timed.watch._open
+
+
+def test_nothing_comes_up_where_a_lock_is_taken(timed):
+    """Logging's locks are everybody's: an exception between acquire() and its try would leave one taken for ever."""
+
+    def answer(exchange) -> None:
+        timed.interrupts.where = "/usr/lib/python3.11/logging/__init__.py"
+        timed.later += SECONDS + 0.01
+        timed.watch.sweep()
+        assert (timed.interrupts.sent, exchange.sent) == ([], False)
+        timed.interrupts.where = "application.py"
+        timed.later += 0.1
+        timed.watch.sweep()
+        assert exchange.sent
+        assert len(timed.interrupts.sent) == 1
+        timed.watch.sweep()
+        assert len(timed.interrupts.sent) == 1, "once is enough"
+
+    timed.responder.answer = answer
+    timed.receive(GET)
+    assert timed.said() == TOO_LATE
+
+
+@pytest.mark.parametrize(
+    ("inner", "so"),
+    [
+        ("/usr/lib/python3.11/logging/__init__.py", True),
+        ("/site-packages/twisted/python/logfile.py", True),
+        ("/usr/lib/python3.11/threading.py", True),
+        ("/srv/mysite/logging.py", False),
+        ("/srv/mysite/views.py", False),
+    ],
+)
+def test_where_locks_are_taken(inner, so):
+    outer = [("/usr/lib/python3.11/threading.py", 1, "_bootstrap", "")] + [("/srv/mysite/wsgi.py", 1, "page", "")] * 5
+    assert delicate(StackSummary.from_list([*outer, (inner, 1, "acquire", "")])) is so

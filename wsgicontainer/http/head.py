@@ -30,7 +30,8 @@ _MEMO_ENTRIES = 4096
 _BLOCK_OCTETS = 512
 """Longest block of fields remembered for all connections: clients that open one for each request send short ones.
 
-With 4,096 of them the memo stays below 12 MiB."""
+With `_BLOCKS` of them the memo stays below 2 MiB."""
+_BLOCKS = 512
 _MEMO_OCTETS = 256
 """Longest line remembered: with 4,096 entries the memo stays below 2 MiB."""
 KEPT = 2048
@@ -129,7 +130,7 @@ class HeadParser:
         kept = octets if len(octets) <= KEPT and not host else _NOTHING
         block = FieldBlock(kept, protocol, fields, length, persistent, awaits, origin)
         if origin is None and kept is octets and len(octets) <= _BLOCK_OCTETS and fields.keys().isdisjoint(_SECRET):
-            _remember(self._block_memo, (octets, protocol), block)
+            _remember(self._block_memo, (octets, protocol), block, _BLOCKS)
         return block
 
     def _field(self, line: bytes) -> tuple[str, str]:
@@ -154,8 +155,8 @@ class HeadParser:
         return parts
 
 
-def _remember(memo: dict[_K, _V], key: _K, entry: _V) -> None:
-    if len(memo) >= _MEMO_ENTRIES:
+def _remember(memo: dict[_K, _V], key: _K, entry: _V, most: int = _MEMO_ENTRIES) -> None:
+    if len(memo) >= most:
         memo.clear()
     memo[key] = entry
 

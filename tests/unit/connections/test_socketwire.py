@@ -21,8 +21,8 @@ from wsgicontainer.connections.socketwire import RECEIVE, SocketWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
-MUCH = bytes(range(256)) * 4 * 4096
-"""4 MiB: more than the kernel takes at once."""
+MUCH = bytes(range(256)) * 4 * 8192
+"""8 MiB: more than the kernel takes at once, however its buffers have grown (4.2 MB were seen)."""
 
 
 class Ends:
@@ -336,16 +336,16 @@ def test_within_the_budget_nobody_waits(connect):
 def test_beyond_the_budget_one_waits_for_the_peer(connect):
     """And no longer than until the budget is kept again."""
     ends = connect(budget=100_000)
-    ends.wire.send(MUCH)
+    ends.wire.send(MUCH * 4)  # the kernel's buffers grow with the machine's mood
     assert ends.wire._kept > 100_000
     got = []
-    thread = beside(lambda: got.append(ends.read(len(MUCH))))
+    thread = beside(lambda: got.append(ends.read(4 * len(MUCH))))
     ends.wire.wait_for_room()
     assert ends.wire._kept <= 100_000
     while not ends.wire.flush():
         ends.take(10)
     thread.join()
-    assert got == [MUCH]
+    assert got == [MUCH * 4]
 
 
 def test_a_slow_peer_sets_the_thread_free(connect):

@@ -24,8 +24,6 @@ FAST = 0.1
 """Seconds that threads wait for a peer, all its replies together, before its replies go to disk.
 
 Divided among all that are slow at a time: a thousand of them hold four threads for a fifth of a second together."""
-
-
 LONG = 16 << 20
 """Octets from which on a file grows no more."""
 

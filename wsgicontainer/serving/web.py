@@ -108,7 +108,8 @@ class WebService(Service):
 
     def resume(self) -> None:
         """Accept again."""
-        self._reliever.stop()
+        if self._reliever.running:
+            self._reliever.stop()
         for port in self._ports:
             if not self._site.draining:
                 port.startReading()
@@ -154,8 +155,9 @@ class WebService(Service):
             _log.warn("Cutting {count} connections that are still busy", count=len(self._roll))
             self._each(lambda connection: connection.cut())
             await self._parted(self._reactor.seconds() + PARTING)
-        if self._sweeper.running:
-            self._sweeper.stop()
+        for looking in (self._sweeper, self._reliever):
+            if looking.running:
+                looking.stop()
 
     async def _parted(self, until: float) -> None:
         while len(self._roll) and self._reactor.seconds() < until:

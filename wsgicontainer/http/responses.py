@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from email.utils import formatdate
 from time import time
+from typing import Any
 
 from wsgicontainer.errors import ApplicationError
 from wsgicontainer.http import headers
@@ -22,7 +23,9 @@ WITHOUT_CONTENT = frozenset({204, 205, 304})
 """RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5."""
 _LAST = ()
 """The key of the head that was looked for last: the same again needs no key at all."""
-_NO_HEAD = ResponseHead(0, "", [("", "")], "", None, False)
+_UNEQUAL: Any = object()
+_NO_HEAD = ResponseHead(0, "", [_UNEQUAL], "", None, False)
+"""None has been looked for yet. No fields that an application can give are equal to these: whatever it gives is checked."""
 _MEMO_ENTRIES = 1024
 _MEMO_OCTETS = 160
 

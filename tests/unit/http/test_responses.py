@@ -83,6 +83,7 @@ def test_connection_close(value, heads):
         ("200 OK", (("X", "y"),)),
         ("200 OK\r\nX: y", []),
         ("OK", []),
+        ("", [("", "")]),
         (200, []),
     ],
 )

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
-# A loaded machine is no mistake of ours: examples are bounded in number, never in time.
-settings.register_profile("wsgicontainer", deadline=None)
+# A loaded machine is no mistake of ours: examples are bounded in number, never in time. To explain a failure takes a
+# tracer, under which a whole run's last tests have taken an hour.
+_PHASES = [phase for phase in Phase if phase is not Phase.explain]
+settings.register_profile("wsgicontainer", deadline=None, phases=_PHASES)
 settings.load_profile("wsgicontainer")
 
 ROOT = Path(__file__).parent.parent

@@ -25,7 +25,7 @@ _LAST = ()
 """The key of the head that was looked for last: the same again needs no key at all."""
 _UNEQUAL: Any = object()
 _NO_HEAD = ResponseHead(0, "", [_UNEQUAL], "", None, False)
-"""None has been looked for yet. No fields that an application can give are equal to these: whatever it gives is checked."""
+"""None has been looked for yet. No application's fields are equal to these: whatever it gives is checked."""
 _MEMO_ENTRIES = 1024
 _MEMO_OCTETS = 160
 

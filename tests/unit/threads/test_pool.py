@@ -313,8 +313,9 @@ class Moods:
         self._finished = 0
 
     period = PERIOD
+    helpers = 9
 
-    def mood(self, *, leading: bool, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
+    def mood(self, *, leading: bool, led: bool, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
         done, self._finished = finished - self._finished, finished
         if self._script:
             return self._script.pop(0)
@@ -667,7 +668,7 @@ STOPPING = [
 ]
 TOLD = {
     "honest": [],
-    "quick": [Mood.QUICK] * 3,
+    "alone": [Mood.ALONE] * 3,
     "moving": [Mood.MOVING] * 2,
     "waiting": [Mood.WAITING] * 2,
     "computing": [Mood.COMPUTING] * 3,
@@ -732,7 +733,7 @@ class ByHand:
     """A pool whose threads' work is called by the test, in its own thread; jobs and the set's events are functions."""
 
     def __init__(
-        self, *, least: int = 1, most: int = 2, longest: int = 10, mood: Mood = Mood.QUICK, threads_allowed: int = 99
+        self, *, least: int = 1, most: int = 2, longest: int = 10, mood: Mood = Mood.ALONE, threads_allowed: int = 99
     ) -> None:
         self.clock = Clock()
         self.clock.callFromThread = lambda call: self.clock.callLater(0, call)

@@ -2,8 +2,8 @@
 
 While a thread leads, it reads what comes: nothing to do. Threads that leave the CPU idle wait (for a database, say):
 others can run beside them, more with every tick that still finds them waiting. Threads that fill the CPU and finish
-jobs need no company: one does most when nobody fights it for the GIL. Whether that is so, a trial shows: where one alone
-does clearly less than the many before, because each job waits a little, the many are left alone for a while. Threads
+jobs need no company: one does most when nobody fights it for the GIL. Whether that is so, a trial shows: where one
+alone does clearly less than the many before, as each job waits a little, the many are left alone for a while. Threads
 that fill the CPU and finish nothing compute: one more is woken now and then, for fairness.
 """
 

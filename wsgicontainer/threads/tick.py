@@ -93,6 +93,7 @@ class Tick:
         """
         spent, self.cpu = cpu - self.cpu, cpu
         done, self.finished = finished - self.finished, finished
+        elapsed = elapsed or PERIOD  # a clock that is too coarse
         self.rate += (done / elapsed - self.rate) * _SMOOTHING
         self.calm += 1
         if self.trial is not None:

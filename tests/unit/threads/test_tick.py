@@ -82,6 +82,10 @@ def test_a_late_tick_is_judged_by_the_time_that_has_passed(ticking):
     assert ticking.see(0, BUSY, elapsed=10 * PERIOD) is Mood.WAITING
 
 
+def test_a_coarse_clock_shows_no_time_between_two_ticks(ticking):
+    assert ticking.see(1, BUSY, elapsed=0.0) is Mood.ALONE
+
+
 def test_computing_is_shared_now_and_then(ticking):
     """One more thread after every FAIRNESS ticks of computing: whoever waits behind it is not forgotten."""
     moods = [ticking.see(0, BUSY) for _ in range(3 * FAIRNESS)]

@@ -65,6 +65,7 @@ class ApplicationThreads:
         self._reader: Watched | None = None
         self._one_is_enough = self._unled = False
         self._leads = self._leads_seen = 0
+        self._led_at = 0.0
         self._hot: LockType | None = None
         self._next_tick: Any = None
         self._ticked = 0.0
@@ -185,7 +186,7 @@ class ApplicationThreads:
             self._unled, self._leads_seen = self._leads == self._leads_seen, self._leads
             self._mood = self._tick.mood(
                 leading=self._leader != 0,
-                led=not self._unled,
+                unled=now - self._led_at,
                 awake=self._awake,
                 finished=self._finished,
                 cpu=self._cpu_seconds(),
@@ -356,7 +357,9 @@ class ApplicationThreads:
             self._leader = get_ident()
             self._leads += 1
             led.watch(False)
-            return bool(led.take(0 if self._queue else LINGER) or self._queue)
+            taken = led.take(0 if self._queue else LINGER)
+            self._led_at = led.moment.now
+            return bool(taken or self._queue)
         finally:
             self._leader = 0
             self._lead.release()

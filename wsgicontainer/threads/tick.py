@@ -16,9 +16,10 @@ from attrs import define
 PERIOD = 0.002
 """Seconds between ticks while a thread is awake: what a burst waits at most before others are woken."""
 WAITING_BELOW = 0.7
-"""Share of the time since the last tick in CPU time below which the awake threads count as waiting."""
-LED_WAITING_BELOW = 0.5
-"""The same where somebody has led meanwhile: the queue was empty then, and a leader without events waits for some."""
+"""Share of the time in CPU time below which the awake threads count as waiting: since the last tick, or since somebody
+has led, if that was later; a leader without events waits for some."""
+BRIEFLY = 0.0005
+"""Seconds since somebody has led that say nothing: any job takes so long."""
 CALM = 50
 """Ticks without waiting or computing, 0.1 s, after which ticks come more slowly: they cost a busy server 5 %."""
 CALM_PERIOD = 0.01
@@ -84,12 +85,12 @@ class Tick:
         """Return the seconds until the next tick."""
         return PERIOD if self.calm < CALM else CALM_PERIOD
 
-    def mood(self, *, leading: bool, led: bool, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
+    def mood(self, *, leading: bool, unled: float, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
         """Conclude.
 
-        `leading`: a thread polls the set now; `led`: somebody has since the last tick. `awake` counts threads,
-        `finished` jobs, `cpu` the seconds of CPU that all threads have used; the last two only grow. `elapsed` is in
-        seconds since the last tick.
+        `leading`: a thread polls the set now; `unled`: seconds since one has. `awake` counts threads, `finished` jobs,
+        `cpu` the seconds of CPU that all threads have used; the last two only grow. `elapsed` is in seconds since the
+        last tick.
         """
         spent, self.cpu = cpu - self.cpu, cpu
         done, self.finished = finished - self.finished, finished
@@ -99,9 +100,9 @@ class Tick:
         if self.trial is not None:
             self.trial.jobs += done
             self.trial.seconds += elapsed
-        if leading:
+        if leading or (unled < BRIEFLY and not done):
             mood = Mood.MOVING
-        elif spent < elapsed * (LED_WAITING_BELOW if led else WAITING_BELOW):
+        elif unled >= BRIEFLY and spent < min(elapsed, unled) * WAITING_BELOW:
             mood, self.calm = Mood.WAITING, 0
             self._judge()
             self.helpers = min(2 * self.helpers, MOST_HELPERS) or 1

@@ -25,6 +25,7 @@ from zope.interface.verify import verifyObject
 
 from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IApplicationThreads, IReplacedThreads
+from wsgicontainer.messages import Moment
 from wsgicontainer.threads.pool import LINGER, ApplicationThreads, Machine
 from wsgicontainer.threads.tick import FAIRNESS, PERIOD, Mood
 
@@ -241,6 +242,7 @@ class FakeSet:
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
         self.watched = True
+        self.moment = Moment()
         self.events: deque[Any] = deque()
         self.taken: Callable[[Any], object] = lambda job: None
 
@@ -315,7 +317,7 @@ class Moods:
     period = PERIOD
     helpers = 9
 
-    def mood(self, *, leading: bool, led: bool, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
+    def mood(self, *, leading: bool, unled: float, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
         done, self._finished = finished - self._finished, finished
         if self._script:
             return self._script.pop(0)
@@ -741,6 +743,7 @@ class ByHand:
         self.works: list[Callable[[], None]] = []
         self.takes: list[float] = []
         self.watched = True
+        self.moment = Moment()
         self.arriving: deque[Callable[[], object]] = deque()
         self._allowed = threads_allowed
         machine = Machine(spawn=self._spawn, clock=self.clock.seconds)

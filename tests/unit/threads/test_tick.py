@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from wsgicontainer.threads.tick import (
+    BRIEFLY,
     CALM,
     CALM_PERIOD,
     FAIRNESS,
-    LED_WAITING_BELOW,
     LONGEST_HOLD,
     MOST_HELPERS,
     PERIOD,
@@ -26,30 +26,34 @@ BUSY = PERIOD
 """CPU time of a thread that computes from one tick to the next."""
 IDLE = 0.0
 
+LONG = 10 * PERIOD
+
 TABLE = [
-    # leading, led, awake, jobs done, CPU, mood
-    (True, True, 1, 0, IDLE, Mood.MOVING, "a leader that lingers is left alone"),
-    (True, True, 1, 0, BUSY, Mood.MOVING, "a leader that reads is left alone"),
-    (True, True, 2, 1, IDLE, Mood.MOVING, "somebody reads what comes: nobody waits behind the other"),
-    (False, False, 1, 0, IDLE, Mood.WAITING, "a thread that uses no CPU waits: others can run beside it"),
-    (False, False, 9, 0, IDLE, Mood.WAITING, "so do nine"),
-    (False, False, 1, 0, BUSY * WAITING_BELOW * 0.9, Mood.WAITING, "some CPU still is waiting"),
-    (False, False, 1, 50, IDLE, Mood.WAITING, "so it is where many jobs end, each of which waits a little"),
-    (False, False, 1, 1, BUSY * WAITING_BELOW * 1.1, Mood.ALONE, "jobs end and the CPU is full: one is enough"),
-    (False, True, 1, 1, BUSY * LED_WAITING_BELOW * 1.1, Mood.ALONE, "it had nothing to do for a while, and has led"),
-    (False, True, 1, 1, BUSY * LED_WAITING_BELOW * 0.9, Mood.WAITING, "it has led, but that does not explain it"),
-    (False, False, 30, 20, BUSY, Mood.ALONE, "many fight for one CPU"),
-    (False, False, 1, 0, BUSY, Mood.COMPUTING, "nothing ends and the CPU is full"),
-    (False, False, 4, 0, BUSY, Mood.COMPUTING, "four share one CPU"),
+    # leading, seconds unled, awake, jobs done, CPU, mood
+    (True, 0, 1, 0, IDLE, Mood.MOVING, "a leader that lingers is left alone"),
+    (True, 0, 1, 0, BUSY, Mood.MOVING, "a leader that reads is left alone"),
+    (True, 0, 2, 1, IDLE, Mood.MOVING, "somebody reads what comes: nobody waits behind the other"),
+    (False, LONG, 1, 0, IDLE, Mood.WAITING, "a thread that uses no CPU waits: others can run beside it"),
+    (False, LONG, 9, 0, IDLE, Mood.WAITING, "so do nine"),
+    (False, LONG, 1, 0, BUSY * WAITING_BELOW * 0.9, Mood.WAITING, "some CPU still is waiting"),
+    (False, LONG, 1, 50, IDLE, Mood.WAITING, "so it is where many jobs end, each of which waits a little"),
+    (False, LONG, 1, 1, BUSY * WAITING_BELOW * 1.1, Mood.ALONE, "jobs end and the CPU is full: one is enough"),
+    (False, PERIOD / 2, 1, 1, BUSY / 2, Mood.ALONE, "it had nothing to do for a while, and was full since it has led"),
+    (False, PERIOD / 2, 1, 1, BUSY / 4, Mood.WAITING, "it has led, but that does not explain it"),
+    (False, BRIEFLY * 0.9, 1, 0, IDLE, Mood.MOVING, "it has just led, after it had nothing to do"),
+    (False, BRIEFLY * 0.9, 1, 1, IDLE, Mood.ALONE, "so it has, and jobs end"),
+    (False, LONG, 30, 20, BUSY, Mood.ALONE, "many fight for one CPU"),
+    (False, LONG, 1, 0, BUSY, Mood.COMPUTING, "nothing ends and the CPU is full"),
+    (False, LONG, 4, 0, BUSY, Mood.COMPUTING, "four share one CPU"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("leading", "led", "awake", "done", "cpu", "mood", "why"), TABLE, ids=[row[-1] for row in TABLE]
+    ("leading", "unled", "awake", "done", "cpu", "mood", "why"), TABLE, ids=[row[-1] for row in TABLE]
 )
-def test_table(leading, led, awake, done, cpu, mood, why):
+def test_table(leading, unled, awake, done, cpu, mood, why):
     tick = Tick(finished=1000, cpu=50.0)
-    seen = tick.mood(leading=leading, led=led, awake=awake, finished=1000 + done, cpu=50.0 + cpu, elapsed=PERIOD)
+    seen = tick.mood(leading=leading, unled=unled, awake=awake, finished=1000 + done, cpu=50.0 + cpu, elapsed=PERIOD)
     assert seen is mood
 
 
@@ -62,7 +66,7 @@ class Ticking:
 
     def see(self, done: int, cpu: float, **others: Any) -> Mood:
         self.finished, self.cpu = self.finished + done, self.cpu + cpu
-        seen = {"leading": False, "led": False, "awake": 1, "elapsed": PERIOD} | others
+        seen = {"leading": False, "unled": LONG, "awake": 1, "elapsed": PERIOD} | others
         return self.tick.mood(finished=self.finished, cpu=self.cpu, **seen)
 
 
@@ -102,7 +106,7 @@ def test_patience_begins_anew_after_anything_else(ticking):
 
 SEEN = some.tuples(
     some.booleans(),
-    some.booleans(),
+    some.floats(0, 1),
     some.integers(1, 64),
     some.integers(0, 50),
     some.floats(-1, 1),
@@ -114,8 +118,8 @@ SEEN = some.tuples(
 def test_nobody_waits_for_ever_behind_a_thread_that_finishes_nothing(story):
     """After whatever came before: within FAIRNESS ticks without an end and without a leader, somebody is woken."""
     ticking = Ticking()
-    for leading, led, awake, done, spent, elapsed in story:  # less CPU than before: a thread has ended
-        ticking.see(done, spent, leading=leading, led=led, awake=awake, elapsed=elapsed)
+    for leading, unled, awake, done, spent, elapsed in story:  # less CPU than before: a thread has ended
+        ticking.see(done, spent, leading=leading, unled=unled, awake=awake, elapsed=elapsed)
         assert ticking.tick.helpers <= MOST_HELPERS
         assert ticking.tick.hold <= LONGEST_HOLD
     assert {Mood.WAITING, Mood.SHARING} & {ticking.see(0, BUSY) for _ in range(FAIRNESS)}
@@ -159,7 +163,7 @@ def test_one_again_once_the_cpu_is_full(ticking):
 def test_a_pause_in_between_forgets_nothing(ticking):
     """Bursts of requests that wait come with moments in which a thread only listens."""
     helpers(ticking, 4)
-    ticking.see(0, IDLE, leading=True, led=True)
+    ticking.see(0, IDLE, leading=True, unled=0)
     assert helpers(ticking, 1) == [16]
 
 

@@ -21,11 +21,13 @@ from wsgicontainer.connections.outgoing import FilePiece
 from wsgicontainer.errors import PeerGone
 
 FAST = 0.1
-"""Seconds that threads wait for a peer, all its replies together, before its replies go to disk.
+"""Seconds that threads wait for a peer, all its replies together, before its replies go to disk; what it takes
+meanwhile earns it some of them back.
 
 Divided among all that are slow at a time: a thousand of them hold four threads for a fifth of a second together."""
 FAST_RATE = 16 << 20
-"""Octets a second at which a peer earns back what threads wait for it: one on a fast network never needs the disk."""
+"""Octets a second at which a peer earns back what threads wait for it: one on a fast network never needs the disk, and
+has its thread until its reply ends."""
 PROVEN = 1 << 20
 """Octets that a peer has to take, having earned back each wait, before the kernel may keep WIDE for it."""
 IN_KERNEL = 131072
@@ -123,7 +125,6 @@ class Pace:
     """Seconds that threads have waited for it, on all its replies, less what it has earned back."""
     _mark: int | None = None
     _since: float = 0.0
-    _rests: bool = True
     _fast: int = 0
 
     @property
@@ -145,16 +146,18 @@ class Pace:
 
     def rest(self) -> None:
         """Note that nothing is left to take: the next wait is another one."""
-        self._rests = True
+        self._mark = None
+
+    def waits(self, seconds: float, taken: int) -> None:
+        """Note that a thread has waited, and how many octets the peer has taken meanwhile."""
+        self.waited = max(0.0, self.waited + seconds - taken / FAST_RATE)
+        self._fast = 0 if self.waited else self._fast + taken
 
     def see(self, progress: int) -> None:
         """Look at what it has taken so far. Raises PeerGone if that was nothing for too long."""
         now = monotonic()
-        if progress != self._mark or self._rests:
-            taken = 0 if self._mark is None else progress - self._mark
-            self.waited = max(0.0, self.waited - taken / FAST_RATE)
-            self._fast = 0 if self.waited else self._fast + taken
-            self._mark, self._since, self._rests = progress, now, False
+        if progress != self._mark:
+            self._mark, self._since = progress, now
         elif now - self._since >= self.room.patience:
             raise PeerGone(f"the peer took nothing for {self.room.patience:g} s")
 

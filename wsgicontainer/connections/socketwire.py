@@ -184,10 +184,9 @@ class SocketWire:
         """Wait until no more than the budget is unsent. Raises PeerGone. Runs in: application thread."""
         budget = self._room.budget
         while self._kept > budget:
-            pace = self._pace = self._pace or Pace(self._room)
-            pace.see(self.progress)
-            if pace.fast and not self._wide:
-                self._widen()
+            pace, before = self._pace or Pace(self._room), self.progress
+            self._pace = pace
+            pace.see(before)
             if pace.slow:
                 if self._wide:
                     self._bound_kernel(IN_KERNEL)
@@ -198,7 +197,9 @@ class SocketWire:
             poll = select.poll()
             poll.register(self._fd, select.POLLOUT)
             poll.poll(pace.next_wait() * 1000)
-            pace.waited += monotonic() - began
+            pace.waits(monotonic() - began, self.progress - before)
+            if pace.fast and not self._wide:
+                self._widen()
             self.flush()
 
     def _widen(self) -> None:

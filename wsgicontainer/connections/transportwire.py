@@ -24,7 +24,7 @@ from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
 
 READ_AHEAD = 65536
-"""Octets of unread input after which the transport is paused: the same as one receive of a plain socket."""
+"""Octets of unread input after which the transport is paused."""
 _BLOCK = 65536
 
 
@@ -162,14 +162,15 @@ class TransportWire:
             while self._waiting_out > self._room.budget:
                 if self._lost:  # before the wait too: nobody would end it
                     raise PeerGone("the connection is lost")
-                self._pace.see(self.progress)
+                before = self.progress
+                self._pace.see(before)
                 if self._pace.slow:
                     self._waiting_out -= self._room.disk.relieve(self._outbox)
                     if self._waiting_out <= self._room.budget:
                         return
                 began = monotonic()
                 self._changed.wait(self._pace.next_wait())
-                self._pace.waited += monotonic() - began
+                self._pace.waits(monotonic() - began, self.progress - before)
 
     @property
     def progress(self) -> int:

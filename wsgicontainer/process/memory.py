@@ -14,8 +14,8 @@ KEPT = 16 << 20
 MAPPED = 1 << 20
 """Octets from which on a block has pages of its own, which go back as soon as it is freed."""
 ARENAS = 2
-"""Heaps, instead of one for each thread, up to eight for each core: threads that share an interpreter lock rarely ask at
-once, and what one has freed another can use (a quarter of the memory of a busy server with 12 threads)."""
+"""Heaps, instead of one for each thread up to eight for each core: threads that share an interpreter lock rarely ask
+at once, and what one has freed another can use (a quarter of the memory of a busy server with 12 threads)."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """Names of mallopt(3)."""
 

@@ -348,8 +348,8 @@ class Settings:
         kinds.size(0, 2**50),
         _LIMITS,
         "temporary files for what slow peers have not taken, all replies together",
-        "A reply goes there after its thread has waited 0.1 s at most for its peer; without room its thread waits on."
-        " The files are in TMPDIR.",
+        "A reply goes there after its thread has waited 0.1 s for a peer that takes less than 16 MiB/s; without room it"
+        " waits on. The files are in TMPDIR.",
         "2G",
         default=2**31,
         unit="octets",

@@ -27,7 +27,7 @@ from zope.interface import implementer
 from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IInterrupted, IJob, IReplacedThreads
 from wsgicontainer.threads.machine import LedSet, Machine, Watched, cpu_clock
-from wsgicontainer.threads.tick import Mood, Tick
+from wsgicontainer.threads.tick import SHARED_WAITING_BELOW, WAITING_BELOW, Mood, Tick
 
 _log = Logger()
 LINGER = 0.003
@@ -61,7 +61,8 @@ class ApplicationThreads:
         self._clocks: dict[int, int | None] = {}
         self._awake = self._count = self._finished = self._written_off = 0
         self._running = False
-        self._tick, self._mood = Tick(), Mood.MOVING
+        self._tick = Tick(WAITING_BELOW if led is not None else SHARED_WAITING_BELOW)
+        self._mood = Mood.MOVING
         self._reader: Watched | None = None
         self._one_is_enough = self._unled = False
         self._leads = self._leads_seen = 0

@@ -16,8 +16,9 @@ from attrs import define
 PERIOD = 0.002
 """Seconds between ticks while a thread is awake: what a burst waits at most before others are woken."""
 WAITING_BELOW = 0.7
-"""Share of the time in CPU time below which the awake threads count as waiting: since the last tick, or since somebody
-has led, if that was later; a leader without events waits for some."""
+"""Share of the time in CPU time below which the awake threads count as waiting."""
+SHARED_WAITING_BELOW = 0.5
+"""The same where the reactor does a part of the work, and has the interpreter lock for it: on Twisted's transports."""
 BRIEFLY = 0.0005
 """Seconds since somebody has led that say nothing: any job takes so long."""
 CALM = 50
@@ -32,8 +33,8 @@ TRIAL = 0.1
 """Seconds after which a trial with one thread is judged, if nothing has waited before."""
 CLEARLY_LESS = 0.7
 """Share of the jobs per second of the many below which one alone was a mistake."""
-LONGEST_HOLD = 256
-"""Ticks, half a second, for which the many are left alone after trials that have failed again and again."""
+MOST_FAILURES = 8
+"""Failures in a row that count: the many are left alone for 256 ticks then, 2.5 s where all is calm."""
 _SMOOTHING = 0.2
 """Weight of the last tick in the jobs per second."""
 
@@ -66,6 +67,7 @@ class Trial:
 class Tick:
     """What was seen at the last tick."""
 
+    waiting_below: float = WAITING_BELOW
     finished: int = 0
     cpu: float = 0.0
     computing: int = 0
@@ -100,9 +102,11 @@ class Tick:
         if self.trial is not None:
             self.trial.jobs += done
             self.trial.seconds += elapsed
-        if leading or (unled < BRIEFLY and not done):
+        # A leader without events waits for some. That excuses the only one that is awake; if others are, they wait too.
+        working = min(elapsed, unled) if awake == 1 else elapsed
+        if leading or unled < BRIEFLY:
             mood = Mood.MOVING
-        elif unled >= BRIEFLY and spent < min(elapsed, unled) * WAITING_BELOW:
+        elif spent < working * self.waiting_below:
             mood, self.calm = Mood.WAITING, 0
             self._judge()
             self.helpers = min(2 * self.helpers, MOST_HELPERS) or 1
@@ -128,6 +132,6 @@ class Tick:
     def _judge(self) -> None:
         """End the trial, if there is one: those that fail in a row are tried again later and later."""
         if self.trial is not None:
-            self.failures = self.failures + 1 if self.trial.failed() else 0
-            self.hold = min(2**self.failures, LONGEST_HOLD) if self.failures else 0
+            self.failures = min(self.failures + 1, MOST_FAILURES) if self.trial.failed() else 0
+            self.hold = 2**self.failures if self.failures else 0
             self.trial = None

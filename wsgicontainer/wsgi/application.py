@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 from twisted.logger import Logger
@@ -121,27 +121,35 @@ def _send(exchange: IExchange, response: Response, result: Any) -> None:
         if piece is not None:
             exchange.reply_file(head, *piece)
             return
-    blocks = iter(result)
+    _send_blocks(exchange, response, result)
+
+
+def _send_blocks(exchange: IExchange, response: Response, blocks: Iterable[bytes]) -> None:
+    """Send content block by block; a first one that is all of it, as in most frameworks' responses, with its head."""
+    whole = told = False
     for block in blocks:
+        if whole:
+            if block and not told:
+                told = True
+                _tell_surplus(exchange)
+            continue
         head = response.head
         if head is not None and not response.begun and type(block) is bytes and len(block) == head.length != 0:
-            exchange.reply(head, block)  # the first block is all there is, as in most frameworks' responses
-            _expect_no_more(blocks, exchange)
-            return
-        response.write(block)
-    response.finish()
+            whole = response.begun = True
+            exchange.reply(head, block)
+        else:
+            response.write(block)
+    if not whole:
+        response.finish()
 
 
-def _expect_no_more(blocks: Iterator[bytes], exchange: IExchange) -> None:
-    if any(blocks):
-        _log.error(
-            "{method} {target}: the application sends more than its Content-Length; the rest is dropped [request {id}]",
-            method=exchange.request.method,
-            target=exchange.request.target,
-            id=exchange.request_id,
-        )
-        for _ in blocks:
-            pass
+def _tell_surplus(exchange: IExchange) -> None:
+    _log.error(
+        "{method} {target}: the application sends more than its Content-Length; the rest is dropped [request {id}]",
+        method=exchange.request.method,
+        target=exchange.request.target,
+        id=exchange.request_id,
+    )
 
 
 def _piece(wrapper: FileWrapper, length: int | None) -> tuple[int, int, int] | None:

@@ -134,35 +134,36 @@ def test_pace(monkeypatch):
         pace.see(7)
 
 
-def test_waits_are_earned_back(monkeypatch):
-    """A peer on a fast network is never slow, however long its replies are; who stops taking is, as before."""
-    now = 100.0
-    monkeypatch.setattr(overflow, "monotonic", lambda: now)
-    pace, taken = Pace(Room(0, 10.0)), 0
-    pace.see(taken)
+def test_waits_are_earned_back():
+    """A peer on a fast network is never slow, however long its replies are; who takes little meanwhile soon is."""
+    pace = Pace(Room(0, 10.0))
     for _ in range(1000):
-        pace.waited += FAST / 10
-        taken += int(FAST_RATE * FAST / 10)
-        pace.see(taken)
+        pace.waits(FAST / 10, int(FAST_RATE * FAST / 10))
         assert not pace.slow
     for _ in range(20):
-        pace.waited += FAST / 10
-        taken += 1
-        pace.see(taken)
+        pace.waits(FAST / 10, int(FAST_RATE * FAST / 20))
     assert pace.slow
 
 
-def test_a_peer_proves_fast_by_a_mebibyte_without_a_wait_that_it_did_not_earn_back(monkeypatch):
-    monkeypatch.setattr(overflow, "monotonic", lambda: 100.0)
+def test_what_is_taken_while_nobody_waits_proves_nothing():
+    """From the disk, or between two replies: that may have been in minutes."""
     pace = Pace(Room(0, 10.0))
-    pace.see(-5000)  # where progress begins means nothing
-    pace.see(PROVEN - 5001)
+    for progress in range(0, 10 * PROVEN, PROVEN):
+        pace.waited = FAST / 2
+        pace.see(progress)
+    assert pace.waited == FAST / 2
     assert not pace.fast
-    pace.waited = FAST
-    pace.see(PROVEN - 5001 + 1000)
+
+
+def test_a_peer_proves_fast_by_a_mebibyte_without_a_wait_that_it_did_not_earn_back():
+    pace = Pace(Room(0, 10.0))
+    pace.waits(0.0, PROVEN - 1)
+    assert not pace.fast
+    pace.waits(FAST, 1)  # this one it did not
+    pace.waits(0.0, PROVEN // 2)
+    assert not pace.fast
     pace.waited = 0.0
-    pace.see(2 * PROVEN - 5001)
+    pace.waits(0.0, PROVEN - 1)
     assert not pace.fast
-    pace.rest()
-    pace.see(2 * PROVEN)
+    pace.waits(0.0, 1)
     assert pace.fast

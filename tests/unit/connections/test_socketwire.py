@@ -323,6 +323,17 @@ def test_progress_tells_what_the_peer_has_taken(tcp):
         assert time.monotonic() < deadline
 
 
+def test_progress_counts_what_went_out_at_once(tcp):
+    """Not only what had to wait."""
+    before = tcp.wire.progress
+    tcp.wire.send(b"a" * 1000)
+    tcp.wire.send_both(b"b" * 1000, b"c" * 1000)
+    tcp.read(3000)
+    deadline = time.monotonic() + 5
+    while tcp.wire.progress != before + 3000:
+        assert time.monotonic() < deadline
+
+
 # --- Waiting for room ---
 
 
@@ -371,7 +382,18 @@ def test_the_kernel_keeps_more_for_a_peer_that_has_proven_fast(tcp):
     send_much(tcp, waited=1e9)
     assert (kernel_keeps(tcp), len(rights)) == (IN_KERNEL, MOST_WIDE - 1)
     tcp.wire.close()
+    tcp.wire.close()  # a second time there is nothing to give back
     assert len(rights) == MOST_WIDE
+
+
+def test_a_unix_socket_needs_no_right():
+    """The kernel's bound is TCP's."""
+    ends = Ends(tcp=False)
+    send_much(ends, fast=PROVEN)
+    assert len(ends.wire._room.wide) == MOST_WIDE
+    ends.wire.close()
+    ends.peer.close()
+    ends.nest.close()
 
 
 def test_no_more_than_a_few_connections_have_it(tcp):

@@ -88,7 +88,8 @@ def test_each_line_has_the_moment_of_its_own_request(tmp_path: Path):
 @pytest.mark.parametrize("form", ["common", "combined", "json", "%(h)s %(t)s %(s)s %(b)s %(D)s %({Server}o)s"])
 def test_what_is_remembered_of_a_head_never_shows(form: str, tmp_path: Path):
     """Polls of one page: the line is the same until the second, the status or the length is another."""
-    replies = [(0.1, 200, 5), (0.2, 200, 5), (0.3, 200, 5), (0.4, 304, 0), (0.5, 200, 5), (1.6, 200, 5), (1.7, 200, 6)]
+    replies = [(0.1, 200, 5), (0.2, 200, 5), (0.3, 200, 5), (0.4, 404, 5), (0.5, 304, 0), (0.6, 200, 5)]
+    replies += [(1.6, 200, 5), (1.7, 200, 6)]
     logs = opened(tmp_path / "kept", form), opened(tmp_path / "anew", form)
     kept = entry().request
     for at, code, sent in 3 * replies:

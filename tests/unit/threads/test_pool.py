@@ -313,12 +313,14 @@ class Moods:
     def __init__(self, script: Sequence[Mood]) -> None:
         self._script = list(script)
         self._finished = 0
+        self.unled = 0.0
 
     period = PERIOD
     helpers = 9
 
     def mood(self, *, leading: bool, unled: float, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
         done, self._finished = finished - self._finished, finished
+        self.unled = unled
         if self._script:
             return self._script.pop(0)
         return Mood.MOVING if leading or done else Mood.WAITING
@@ -806,6 +808,36 @@ def test_the_leader_lingers_for_a_busy_clients_pause_and_no_longer():
     hand.pool.start()
     hand.works[0]()
     assert hand.takes == [LINGER]
+
+
+def test_the_tick_learns_how_long_ago_somebody_has_led():
+    """From the moment when the leader had what it waited for, or had waited long enough."""
+    hand = ByHand()
+
+    def job() -> None:
+        hand.clock.advance(PERIOD)
+        hand.pool.stop()
+
+    def arrive() -> None:
+        hand.clock.advance(PERIOD / 2)
+        hand.moment.now = hand.clock.seconds()
+        hand.pool.submit(Call(job))
+
+    hand.arriving.append(arrive)
+    hand.pool.start()
+    hand.clock.advance(10 * PERIOD)
+    hand.works[0]()
+    assert hand.pool._tick.unled == pytest.approx(PERIOD)
+
+
+@pytest.mark.parametrize("mood", Mood, ids=lambda mood: mood.name)
+def test_a_hot_thread_that_waits_or_computes_is_none_any_more(mood):
+    """Otherwise its helper would lie down in favor of it after a single job."""
+    hand = ByHand(mood=mood)
+    hand.pool.start()
+    hand.pool._hot = taken_lock()
+    hand.clock.advance(PERIOD)
+    assert (hand.pool._hot is None) == (mood in {Mood.WAITING, Mood.SHARING})
 
 
 def test_a_full_queue_refuses():

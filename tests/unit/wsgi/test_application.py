@@ -197,6 +197,59 @@ def test_after_write_it_is_not_all():
     assert (exchange.whole, exchange.body, exchange.finished, told) == (None, b"abcdef", True, [])
 
 
+def test_nor_is_one_that_would_fill_the_content_length_alone():
+    """What write() has sent counts: a second head would be content."""
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", "3")])(b"abc")
+        return iter([b"abc"])
+
+    assert answer(application)[0].whole is None
+
+
+@pytest.mark.parametrize("block", [bytearray(b"abc"), ""])
+def test_nor_is_what_is_no_bytes(block):
+    assert answer(returning(iter([block]), ("Content-Length", str(len(block)))))[0].whole is None
+
+
+def test_an_empty_block_is_none():
+    """The application may yet decide about the head: start_response with exc_info is allowed until content is sent."""
+    assert answer(returning(iter([b""]), ("Content-Length", "0")))[0].whole is None
+
+
+class Blocks:
+    """An iterator that is no iterable: PEP 3333 asks for nothing but what a `for` needs."""
+
+    def __init__(self) -> None:
+        self.left = [b"c", b"b", b"a"]
+
+    def __next__(self) -> bytes:
+        if not self.left:
+            raise StopIteration
+        return self.left.pop()
+
+
+@pytest.mark.parametrize("fields", [[], [("Content-Length", "3")], [("Content-Length", "1")]])
+def test_an_iterator_needs_no_iter(fields):
+    class Iterable:
+        def __iter__(self):
+            return Blocks()
+
+    exchange, told = answer(returning(Iterable(), *fields))
+    assert exchange.body == (b"a" if ("Content-Length", "1") in fields else b"abc")
+    assert (exchange.failure, told.count("critical")) == (None, 0)
+
+
+def test_write_after_it_is_the_application_s_mistake():
+    def application(environ, start_response):
+        write = start_response("200 OK", [("Content-Length", "3")])
+        yield b"abc"
+        write(b"more")
+
+    exchange, _ = answer(application)
+    assert (exchange.whole, exchange.body[:3]) == (b"abc", b"abc")
+
+
 # --- Files ---
 
 

@@ -63,7 +63,7 @@ def default_text(option: Option) -> str:
     plain = option.write(option.default) if option.default is not None else None
     if isinstance(plain, list):
         return ", ".join(str(each) for each in plain)
-    return "" if plain is None else str(plain)
+    return "" if plain is None or plain is False else str(plain)
 
 
 def toml_page(settings: Settings, origins: Mapping[str, str]) -> str:
@@ -80,7 +80,7 @@ def toml_page(settings: Settings, origins: Mapping[str, str]) -> str:
 
 
 def _toml(plain: Plain | list[Plain]) -> str:
-    """Render a value; JSON's strings are TOML's, but for DEL."""
+    """Render a value; JSON's strings and truth are TOML's, but for DEL."""
     return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

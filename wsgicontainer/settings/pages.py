@@ -123,7 +123,7 @@ def _reference_row(option: Option) -> str:
         ("Range", option.kind.span),
         ("Example", f"`--{option.name} {option.example}`" if option.takes_value else ""),
     ]
-    told = "\n".join(f"- {name}: {fact}" for name, fact in facts if fact and (option.takes_value or name == "TOML"))
+    told = "\n".join(f"- {name}: {fact}" for name, fact in facts if fact and (option.takes_value or name in ("Environment", "TOML")))
     again = ", may be repeated" if option.repeatable else ""
     head = f"\n### {short}`--{option.name}{' ' if option.takes_value else ''}{option.kind.metavar}`{again}\n"
     return f"{head}\n{option.help[:1].upper()}{option.help[1:]}. {option.reason}\n" + (f"\n{told}\n" if told else "")

@@ -1,0 +1,64 @@
+"""A certificate file: any order, and one reason for what can't be served."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from authority import Authority
+
+from wsgicontainer.tls.pem import Unusable, read
+
+BLOCK = re.compile(rb"-----BEGIN [^-]+-----.*?-----END [^-]+-----\n", re.DOTALL)
+
+
+def test_key_certificate_and_chain_may_stand_in_any_order(authority: Authority) -> None:
+    text = authority.pem("a.example", "*.a.example") + authority.file.read_bytes()
+    blocks = BLOCK.findall(text)
+    assert len(blocks) == 3
+    meant = read(text)
+    assert meant.names == ("a.example", "*.a.example")
+    assert meant.octets.count(b"BEGIN CERTIFICATE") == 2
+    assert read(b"".join(reversed(blocks))) == meant
+    assert read(text.replace(b"\n", b"\r\n")).names == meant.names
+    assert read(b"a comment\n" + text + b"another\n") == meant
+
+
+def test_certificates_that_lead_nowhere_are_left_out(authority: Authority, tmp_path: Path) -> None:
+    other = Authority(tmp_path)
+    chain = read(authority.pem("a.example") + other.file.read_bytes())
+    assert chain.octets.count(b"BEGIN CERTIFICATE") == 1
+
+
+def test_when_it_is_good(authority: Authority) -> None:
+    chain = read(authority.pem("a.example"))
+    assert chain.trouble(chain.ends - 1) == ""
+    assert chain.trouble(chain.ends + 1) == "it has expired"
+    assert chain.trouble(chain.begins - 1) == "it is not valid yet"
+
+
+def test_what_cannot_be_served_has_a_reason(authority: Authority) -> None:
+    text = authority.pem("a.example")
+    key, certificate = BLOCK.findall(text)
+    for octets, told in (
+        (b"junk", "it has no private key"),
+        (certificate, "it has no private key"),
+        (key, "no certificate"),
+        (BLOCK.findall(authority.pem("b.example"))[0] + certificate, "no certificate in it is for its private key"),
+        (key[:80] + key[120:] + certificate, "can't be read"),
+        (key + certificate[:200] + certificate[260:], "can't be read"),
+        (certificate[:400] + key, "no private key|can't be read"),
+    ):
+        with pytest.raises(Unusable, match=told):
+            read(octets)
+
+
+@pytest.mark.needs("openssl")
+def test_an_encrypted_key_is_told(authority: Authority) -> None:
+    text = authority.pem("a.example")
+    words = ["openssl", "pkey", "-aes256", "-passout", "pass:secret"]
+    locked = subprocess.run(words, input=text, capture_output=True, check=True).stdout
+    with pytest.raises(Unusable, match="its private key is encrypted"):
+        read(locked + BLOCK.findall(text)[1])

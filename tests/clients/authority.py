@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 from pathlib import Path
 
 import trustme
 
-DAY = datetime.timedelta(days=1)
+DAY = dt.timedelta(days=1)
 
 
 class Authority:
@@ -22,7 +22,7 @@ class Authority:
 
     def pem(self, *names: str, rsa: bool = False, common_name: str | None = None, expired: bool = False) -> bytes:
         """Return key, certificate and chain for names, as one file has them."""
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         kind = trustme.KeyType.RSA if rsa else trustme.KeyType.ECDSA
         issued = self._ca.issue_cert(
             *names,

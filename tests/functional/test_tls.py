@@ -166,7 +166,9 @@ def hello(name: bytes) -> bytes:
     return out.read().replace(placeholder.encode(), name)
 
 
-@pytest.mark.parametrize("name", [b"../../a.example", b"/etc/passwd", b"\xff\xfe\xfd", b"x" * 249, b"a.example/../b", b"*.b.example"])
+@pytest.mark.parametrize(
+    "name", [b"../../a.example", b"/etc/passwd", b"\xff\xfe\xfd", b"x" * 249, b"a.example/../b", b"*.b.example"]
+)
 def test_a_name_that_is_none_is_refused_without_a_word(site: Site, name: bytes) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
         client.sendall(hello(name))
@@ -228,10 +230,10 @@ def test_openssl_resumes(site: Site, tmp_path: Path) -> None:
     for version in ("-tls1_2", "-tls1_3"):
         kept = str(tmp_path / version)
         asked = b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
-        run: Any = {"input": asked, "capture_output": True, "check": False, "timeout": 30}
-        first = subprocess.run([*words, version, "-sess_out", kept, "-ign_eof"], **run)
+        run: Any = {"input": asked, "capture_output": True, "timeout": 30}
+        first = subprocess.run([*words, version, "-sess_out", kept, "-ign_eof"], check=False, **run)
         assert b"New, TLSv1" in first.stdout and b"Hello, world!" in first.stdout
-        again = subprocess.run([*words, version, "-sess_in", kept, "-ign_eof"], **run)
+        again = subprocess.run([*words, version, "-sess_in", kept, "-ign_eof"], check=False, **run)
         assert b"Reused, TLSv1" in again.stdout, again.stdout
 
 
@@ -446,7 +448,9 @@ def test_plain_http_is_told_what_is_spoken_here(site: Site) -> None:
     assert b"HTTPS" in reply
 
 
-@pytest.mark.parametrize("junk", [b"\0" * 500, b"SSH-2.0-x\r\n", b"\x16\x03\x01\x02\0\x01" + b"\xff" * 600, os.urandom(3000)])
+@pytest.mark.parametrize(
+    "junk", [b"\0" * 500, b"SSH-2.0-x\r\n", b"\x16\x03\x01\x02\0\x01" + b"\xff" * 600, b"\xc3\x9f~" * 1000]
+)
 def test_junk_ends_the_connection_and_nothing_else(site: Site, junk: bytes) -> None:
     with socket.create_connection(("127.0.0.1", site.port), timeout=20) as client:
         try:
@@ -510,8 +514,7 @@ def test_a_client_that_has_to_show_a_certificate(own: Any, authority: Authority,
         environ = json.loads(ask(client, "/environ"))
         session = client.session
     assert environ["SSL_CLIENT_VERIFY"] == "SUCCESS"
-    assert environ["SSL_CLIENT_S_DN"].encode("latin-1").decode() == environ["SSL_CLIENT_S_DN"].encode("latin-1").decode()
-    assert "CN=Ann" in environ["SSL_CLIENT_S_DN"]
+    assert "CN=Ann Ä" in environ["SSL_CLIENT_S_DN"].encode("latin-1").decode()
     assert environ["SSL_CLIENT_I_DN"]
     assert re.fullmatch("[0-9A-F]+", environ["SSL_CLIENT_M_SERIAL"])
     assert environ["SSL_CLIENT_CERT"].startswith("-----BEGIN CERTIFICATE-----\n")

@@ -60,14 +60,26 @@ def sentence(**fields: Any) -> str:
             ),
         ),
         ({"tls_min": "1.1"}, "tls_min: '1.1' is none of 1.2, 1.3; write tls_min=1.2"),
-        ({"ciphers": "a;b"}, "ciphers: 'a;b' is no list of ciphers as OpenSSL writes them; write ciphers=\"ECDHE+AESGCM\""),
+        (
+            {"ciphers": "a;b"},
+            "ciphers: 'a;b' is no list of ciphers as OpenSSL writes them; write ciphers=\"ECDHE+AESGCM\"",
+        ),
         ({"hsts": -1}, "hsts: '-1' is less than 0; write hsts=0"),
-        ({"http_protocols": "h3"}, "http_protocols: 'h3' names 'h3', which is neither h2 nor h1; write http_protocols=\"h1\""),
-        ({"redirect_https": "maybe"}, "redirect_https: 'maybe' is neither true nor false; write redirect_https=\"true\""),
+        (
+            {"http_protocols": "h3"},
+            "http_protocols: 'h3' names 'h3', which is neither h2 nor h1; write http_protocols=\"h1\"",
+        ),
+        (
+            {"redirect_https": "maybe"},
+            "redirect_https: 'maybe' is neither true nor false; write redirect_https=\"true\"",
+        ),
         ({"keyfile": "k.pem"}, "--keyfile: there is no certificate for this key; write --certfile cert.pem beside it"),
         (
             {"cert_reqs": "optional"},
-            "--cert-reqs: optional needs to know who may sign clients' certificates; write --ca-certs clients.pem beside it",
+            (
+                "--cert-reqs: optional needs to know who may sign clients' certificates; write --ca-certs clients.pem "
+                "beside it"
+            ),
         ),
         ({"ca_certs": "c.pem"}, "--ca-certs: clients are not asked for certificates; write --cert-reqs required"),
         (

@@ -123,7 +123,8 @@ def _reference_row(option: Option) -> str:
         ("Range", option.kind.span),
         ("Example", f"`--{option.name} {option.example}`" if option.takes_value else ""),
     ]
-    told = "\n".join(f"- {name}: {fact}" for name, fact in facts if fact and (option.takes_value or name in ("Environment", "TOML")))
+    shown = [name for name, _ in facts] if option.takes_value else ["Environment", "TOML"]
+    told = "\n".join(f"- {name}: {fact}" for name, fact in facts if fact and name in shown)
     again = ", may be repeated" if option.repeatable else ""
     head = f"\n### {short}`--{option.name}{' ' if option.takes_value else ''}{option.kind.metavar}`{again}\n"
     return f"{head}\n{option.help[:1].upper()}{option.help[1:]}. {option.reason}\n" + (f"\n{told}\n" if told else "")

@@ -6,6 +6,7 @@ import os
 import ssl
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +168,8 @@ class Ends:
         return data
 
 
-class _waiting:  # noqa: N801 (used as a word)
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, _: Any) -> bool:
-        return isinstance(error, ssl.SSLWantReadError)
+def _waiting() -> suppress:
+    return suppress(ssl.SSLWantReadError)
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ from wsgicontainer.process.unraisable import without_server_names
 from wsgicontainer.serving import Listener, OrderedService, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
-from wsgicontainer.settings.securing import Secured, secured
+from wsgicontainer.settings.securing import secured, tls_of
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
@@ -173,34 +173,24 @@ def _repeating(name: str, seconds: float, do: Callable[[], object], reactor: Any
     return service
 
 
-def _tls_of(settings: Settings, port: str) -> Secured | None:
-    """Return what is to be known of a port's TLS; None if it has none."""
-    found = secured(port)
-    if found is None and settings.certfile is not None:
-        files = (settings.certfile,) if settings.keyfile is None else (settings.certfile, settings.keyfile)
-        return Secured(port, files=files)
-    return found
-
-
 def _presented(settings: Settings) -> Presented | None:
-    """Return all of the ports' TLS, with certificates read; None if no port has any. Raises BootError."""
-    if not any(_tls_of(settings, port) for port in settings.ports):
+    """Return what ports with TLS present, certificates read; None if there is no such port. Raises BootError."""
+    if not any(tls_of(port, settings.certfile, settings.keyfile) for port in settings.ports):
         return None
-    presented = Presented(
-        Policy(
-            settings.tls_min, settings.ciphers, alpn(settings.http_protocols), settings.ca_certs, settings.cert_reqs
-        )
-    )
+    protocols = alpn(settings.http_protocols)
+    policy = Policy(settings.tls_min, settings.ciphers, protocols, settings.ca_certs, settings.cert_reqs)
+    presented = Presented(policy)
     for port in settings.ports:
         _front(settings, presented, port)
     return presented
 
 
 def _front(settings: Settings, presented: Presented | None, port: str) -> Front | None:
-    tls = _tls_of(settings, port)
+    """Return what begins the handshakes on a port; None if it has no TLS. Raises BootError."""
+    tls = tls_of(port, settings.certfile, settings.keyfile)
     if tls is None or presented is None:
         return None
-    label = f"--port {port}" if secured(port) else "--certfile"
+    label = "--certfile" if tls.inside == port else f"--port {port}"
     context = presented.folder(label, tls.folder) if tls.folder else presented.files(label, tls.files)
     return Front(context, None if settings.cert_reqs == "none" else described)
 

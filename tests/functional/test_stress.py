@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from authority import Authority
 from deeds import APPLICATION, Asked
 from load import Load
 from observing import Process, settles
@@ -23,23 +24,29 @@ WARM_UP, LOAD = 2.0, 8.0
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors in /proc")
-def test_stress(serve, tmp_path):
+@pytest.mark.parametrize("over", ["tcp", "tls"])
+def test_stress(serve, tmp_path, over):
     """Every reply is its own, the probe is always answered, and afterwards all is as before."""
     (tmp_path / "stressed.py").write_text(APPLICATION)
-    threads = 12
-    server = serve("stressed:application", "--threads", str(threads), "--output-buffer", "64K", chdir=tmp_path)
+    threads, tls, port = 12, None, "tcp:0:interface=127.0.0.1"
+    if over == "tls":
+        authority = Authority(tmp_path)
+        authority.write(tmp_path / "certificates", "a.example")
+        tls, port = authority.client(), f"txsni:{tmp_path}/certificates:{port}"
+    options = ("--threads", str(threads), "--output-buffer", "64K", "--port", port)
+    server = serve("stressed:application", *options, chdir=tmp_path)
     process = Process(server.process.pid)
-    first = Client(server.port)
+    first = Client(server.port, tls=tls)
     asked = Asked(random.Random(0), "echo")
     first.socket.sendall(asked.sent)
     asked.check(first.reply())  # now the reactor runs and has all that it needs
     before = process.descriptors() - 1
     first.close()
-    assert Load(server.port, WARM_UP, seed=1).run().failures == [], server.output()
+    assert Load(server.port, WARM_UP, seed=1, tls=tls).run().failures == [], server.output()
     settles(process.descriptors, before)
     memory = process.memory()
 
-    load = Load(server.port, LOAD, seed=1000).run()
+    load = Load(server.port, LOAD, seed=1000, tls=tls).run()
     assert load.failures == [], server.output()
     assert load.done > 100
     assert load.worst < 5, f"the probe had to wait for {load.worst:.1f} s"

@@ -684,3 +684,22 @@ def test_a_drain_lets_replies_finish(own: Any) -> None:
         assert idle.recv(1) == b"", "a farewell"
     assert site.server.wait() == 0
     site.told()
+
+
+# --- The guide ---
+
+
+@pytest.mark.needs("openssl", "curl")
+def test_the_guide(serve: Any, root: Path, apps: Path, tmp_path: Path) -> None:
+    """What docs/howto/tls.md has one try on one's own machine works as it stands."""
+    page = (root / "docs" / "howto" / "tls.md").read_text()
+    blocks = re.findall("```shell\n(.*?)```", page.partition("Try it on this machine")[2], re.DOTALL)
+    make, _, command = blocks[0].partition("twist ")
+    subprocess.run(["sh", "-ec", make], cwd=tmp_path, check=True, capture_output=True)
+    words = command.replace("8443", "0").split()[1:]
+    # --chdir would move the folder that the guide names.
+    server = serve(*words, cwd=tmp_path, chdir=None, env={"PYTHONPATH": str(apps)})
+    curl = blocks[1].replace("8443", str(server.port)).split()
+    curl += ["-sS", "--resolve", f"localhost:{server.port}:127.0.0.1"]
+    done = subprocess.run(curl, cwd=tmp_path, capture_output=True, check=False)
+    assert done.stdout == b"Hello, world!", done.stderr

@@ -131,6 +131,7 @@ class TLSWire:
                 return data
         below = self._below
         for _ in range(_TURN):
+            below.drained = False  # its owner is this wire
             octets = below.receive()
             if not octets:
                 self.drained = octets is None

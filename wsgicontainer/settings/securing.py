@@ -47,6 +47,12 @@ def secured(description: str) -> Secured | None:
     return found
 
 
+def tls_of(port: str, certfile: str | None, keyfile: str | None) -> Secured | None:
+    """Return what is to be known of a port's TLS, if it has any: without its own it has that of --certfile."""
+    files = tuple(each for each in (certfile, keyfile) if each is not None)
+    return secured(port) or (Secured(port, files=files) if files else None)
+
+
 def _txsni(rest: str) -> Secured:
     match = _FIRST.fullmatch(rest)
     folder = split_escaped(match[1], ":")[0] if match else ""

@@ -29,13 +29,17 @@ MUCH = bytes(range(256)) * 4 * 1024
 
 @implementer(ICarrier)
 class Below:
-    """A wire in memory. It reads as a socket does: a short read says that there is no more."""
+    """A wire in memory. It reads as a socket does: a short read says that there is no more.
+
+    Or, with `transport`, as a Twisted transport's: only nothing says so.
+    """
 
     secure = False
     usual = 5
     peer, local = ("192.0.2.1", "5000"), ("192.0.2.2", "443")
 
-    def __init__(self) -> None:
+    def __init__(self, transport: bool = False) -> None:
+        self.transport = transport
         self.inbox: deque[bytes] = deque()
         self.out = b""
         self.sends: list[int] = []
@@ -52,7 +56,8 @@ class Below:
     def receive(self) -> bytes | None:
         if self.inbox:
             data = self.inbox.popleft()
-            self.drained = not self.inbox and not self.ended
+            if not self.transport:
+                self.drained = not self.inbox and not self.ended
             return data
         if self.ended:
             return b""
@@ -116,8 +121,8 @@ class Below:
 class Ends:
     """A wire and a real client of `ssl`, who meet in memory."""
 
-    def __init__(self, front: Front, client: ssl.SSLContext) -> None:
-        self.below = Below()
+    def __init__(self, front: Front, client: ssl.SSLContext, transport: bool = False) -> None:
+        self.below = Below(transport)
         self.wire = TLSWire(self.below, front)
         self.to_client, self.to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.client = client.wrap_bio(self.to_client, self.to_server, server_hostname="a.example")
@@ -189,10 +194,12 @@ def front(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Fro
 Meet = Callable[..., Ends]
 
 
-@pytest.fixture(params=["1.2", "1.3"])
+@pytest.fixture(params=["1.2 socket", "1.3 socket", "1.3 transport"])
 def meet(request: pytest.FixtureRequest, authority: Authority, front: Front) -> Meet:
+    version, kind = request.param.split()
+
     def meet(**options: Any) -> Ends:
-        return Ends(front, authority.client(version=request.param, **options))
+        return Ends(front, authority.client(version=version, **options), kind == "transport")
 
     return meet
 
@@ -318,6 +325,13 @@ def test_what_comes_after_a_pause_is_not_overlooked(ends: Ends) -> None:
     assert ends.wire.drained
 
 
+def test_what_came_in_several_pieces_at_once_is_all_read(ends: Ends) -> None:
+    """One look may have to do for all of them."""
+    record = ends.say(b"one")
+    ends.arrive(record[:9], record[9:], ends.say(b"two"), ends.say(b"three"))
+    assert ends.received() == b"onetwothree"
+
+
 def test_half_a_record_waits_for_its_other_half(ends: Ends) -> None:
     record = ends.say(b"content")
     ends.arrive(record[:9])
@@ -325,7 +339,7 @@ def test_half_a_record_waits_for_its_other_half(ends: Ends) -> None:
     assert ends.wire.drained
     ends.arrive(record[9:])
     assert ends.wire.receive() == b"content"
-    assert ends.wire.drained
+    assert ends.wire.drained is not ends.below.transport
 
 
 @given(data=st.data())

@@ -262,6 +262,16 @@ def test_renegotiation_is_refused_and_key_updates_are_answered(site: Site, comma
     site.told()
 
 
+@pytest.mark.needs("openssl")
+def test_a_client_with_little_room_gets_short_records(site: Site) -> None:
+    """RFC 6066 section 4: no record of more than 512 octets."""
+    words = ["openssl", "s_client", "-connect", f"127.0.0.1:{site.port}", "-servername", "a.example", "-quiet"]
+    asked = b"GET /stream?blocks=26&size=4000 HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+    done = subprocess.run([*words, "-maxfraglen", "512"], input=asked, capture_output=True, check=False, timeout=30)
+    for number in range(26):
+        assert bytes([97 + number]) * 4000 in done.stdout
+
+
 def test_a_renewal_under_load(own: Any) -> None:
     """No handshake fails, the new certificate is there within a second, and tickets of before are good after."""
     site = own("--threads", "4")
@@ -358,9 +368,10 @@ def test_content_goes_both_ways_octet_for_octet(site: Site, tmp_path: Path) -> N
     done = site.curl("--data-binary", f"@{tmp_path}/sent", target="/echo")
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(sent).digest(), done.stderr
     done = site.curl(target="/files/20MB")
-    assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(
-        (site.folder.parent / "files/20MB").read_bytes()
-    ).digest(), done.stderr
+    assert (
+        hashlib.sha256(done.stdout).digest()
+        == hashlib.sha256((site.folder.parent / "files/20MB").read_bytes()).digest()
+    ), done.stderr
     done = site.curl(target="/stream?blocks=2000&size=10000")
     assert len(done.stdout) == 20_000_000, done.stderr
 

@@ -60,7 +60,7 @@ class TLSWire:
 
     __slots__ = (
         "_below", "_front", "_tls", "_incoming", "_outgoing", "_read", "_write",
-        "_rest", "_waiting", "_owed", "_over", "usual", "drained", "alpn",
+        "_rest", "_waiting", "_again", "_owed", "_over", "usual", "drained", "alpn",
     )  # fmt: skip
 
     secure = True
@@ -74,7 +74,7 @@ class TLSWire:
         self._rest: memoryview | bytes = b""  # what has come and does not fit into the BIO
         self._waiting: deque[bytes | FilePiece] = deque()
         self._owed = 0
-        self._over = self.drained = False
+        self._again = self._over = self.drained = False
         self.usual = below.usual
         self.alpn: str | None = None
         # The BIOs are made with a first octet: until then a connection is but its socket.
@@ -114,8 +114,12 @@ class TLSWire:
     # Reading
 
     def noticed(self, event: int) -> bool:
-        """Tell whether an event needs the owner's eye: room does, too, if a file waits here. Runs in: the lead."""
-        return self._below.noticed(event) or bool(self._waiting)
+        """Tell whether an event needs the owner's eye. Runs in: the holder of the lead.
+
+        Room does, too, if a file waits here, or if somebody asked for another look: what he has not read may be here,
+        and the socket empty.
+        """
+        return self._below.noticed(event) or self._again or bool(self._waiting)
 
     def receive(self) -> bytes | None:
         """Return what has arrived of the content, None if there is nothing, b"" at the end.
@@ -123,6 +127,7 @@ class TLSWire:
         `drained` only says yes if the wire below was asked in this very call: what it said before is no answer to the
         event that may have come since.
         """
+        self._again = False
         if self._over:
             return self._below.receive()  # dropped by whoever asks
         if self._incoming.pending or self._rest:  # several records came at once
@@ -144,7 +149,7 @@ class TLSWire:
             if below.drained:
                 self.drained = True
                 return None
-        below.look_again()
+        self.look_again()
         self.drained = True
         return None
 
@@ -215,6 +220,7 @@ class TLSWire:
 
     def look_again(self) -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
+        self._again = True
         self._below.look_again()
 
     # Writing

@@ -67,5 +67,3 @@ class Presented:
     @property
     def _build(self) -> partial[SSLContext]:
         return partial(context_for, self._policy)
-
-

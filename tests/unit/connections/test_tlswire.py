@@ -325,6 +325,18 @@ def test_what_comes_after_a_pause_is_not_overlooked(ends: Ends) -> None:
     assert ends.wire.drained
 
 
+def test_another_look_is_had_though_the_socket_is_empty(ends: Ends) -> None:
+    """Who let others have their turn left records here: the set can only tell that there is room."""
+    ends.arrive(ends.say(b"one", b"two"))
+    assert ends.wire.receive() == b"one"
+    assert not ends.wire.noticed(4)
+    ends.wire.look_again()
+    assert ends.below.look
+    assert ends.wire.noticed(4)
+    assert ends.wire.receive() == b"two"
+    assert not ends.wire.noticed(4)
+
+
 def test_what_came_in_several_pieces_at_once_is_all_read(ends: Ends) -> None:
     """One look may have to do for all of them."""
     record = ends.say(b"one")
@@ -519,6 +531,44 @@ def test_a_file_that_becomes_shorter_breaks_the_reply(ends: Ends, tmp_path: Path
         ends.wire.send_file(descriptor, 0, 50)
     ends.wire.close(reset=True)
     assert closed(descriptor)
+
+
+def test_after_the_end_nothing_can_be_sent(ends: Ends) -> None:
+    ends.wire.close()
+    for content in (b"reply", MUCH[:20_000]):
+        with pytest.raises(PeerGone):
+            ends.wire.send(content)
+    assert ends.wire.drained
+
+
+@pytest.mark.parametrize("octets", [5, 20_000])
+def test_nothing_can_be_sent_after_the_end_of_output(ends: Ends, octets: int) -> None:
+    ends.wire.end_output()
+    with pytest.raises(PeerGone):
+        ends.wire.send(MUCH[:octets])
+
+
+def test_what_follows_a_file_waits_for_it(ends: Ends, tmp_path: Path) -> None:
+    ends.below.room = False
+    ends.wire.send(b"head")
+    ends.wire.send_file(open_file(tmp_path, b"file"), 0, 4)
+    assert not ends.wire.send(b"one")
+    ends.below.room = True
+    assert ends.wire.send(b"two")
+    assert ends.heard() == b"headfileonetwo"
+
+
+def test_a_file_that_cannot_be_read_breaks_the_reply(ends: Ends, tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(PeerGone):
+        ends.wire.send_file(descriptor, 0, 5)
+    ends.wire.close(reset=True)
+    assert closed(descriptor)
+
+
+def test_a_clients_certificate_is_worded_by_who_knows_how(authority: Authority, front: Front) -> None:
+    told = Front(front.context, lambda der: {"SSL_CLIENT_VERIFY": str(der)})
+    assert Ends(told, authority.client()).met().wire.variables()["SSL_CLIENT_VERIFY"] == "None"
 
 
 def test_a_peer_that_is_gone_is_told(ends: Ends) -> None:

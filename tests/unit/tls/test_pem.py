@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -62,3 +63,30 @@ def test_an_encrypted_key_is_told(authority: Authority) -> None:
     locked = subprocess.run(words, input=text, capture_output=True, check=True).stdout
     with pytest.raises(Unusable, match="its private key is encrypted"):
         read(locked + BLOCK.findall(text)[1])
+
+
+def made(folder: Path, *words: str) -> bytes:
+    """Make a certificate for itself; return it with its key."""
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = [str(folder / name) for name in ("key", "certificate")]
+    subprocess.run(
+        [*new, "-subj", "/CN=a.example", *words, "-keyout", files[0], "-out", files[1]], check=True, capture_output=True
+    )
+    return b"".join(Path(file).read_bytes() for file in files)
+
+
+@pytest.mark.needs("openssl")
+def test_an_old_certificate_names_nobody_but_is_one(tmp_path: Path) -> None:
+    """Its common name is no host's name any more (RFC 9525): the file's name has to say it."""
+    assert read(made(tmp_path)).names == ()
+
+
+def test_a_certificate_of_a_strange_kind_beside_it_is_passed_over(authority: Authority) -> None:
+    """One whose curve nobody knows."""
+    p256, unknown = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d03017f")
+    der = ssl.PEM_cert_to_DER_cert(BLOCK.findall(authority.pem("b.example"))[1].decode())
+    strange = ssl.DER_cert_to_PEM_cert(der.replace(p256, unknown)).encode()
+    meant = authority.pem("a.example")
+    assert read(strange + meant).names == ("a.example",)
+    with pytest.raises(Unusable, match="no certificate in it is for its private key"):
+        read(BLOCK.findall(meant)[0] + strange)

@@ -34,6 +34,8 @@ class Request:
     """What `wsgi.environ` keeps for a head that comes again; nobody else's business."""
     line: tuple[str, ...] | None = field(default=None, init=False, eq=False)
     """The same for `telemetry.accessline`."""
+    told: tuple[str, int, int, str] | None = field(default=None, init=False, eq=False)
+    """The last whole line of `telemetry.accesslog`: its moment, the reply's code and octets of content, its text."""
 
 
 @define

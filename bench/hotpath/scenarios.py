@@ -26,6 +26,7 @@ from wsgicontainer.telemetry.accesslog import AccessLog
 SHORT, LONG = 200, 1_200
 """Requests in the two runs whose difference counts."""
 _SHORT_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"
+_CLOSING_HEAD = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nConnection: close\r\n\r\n"
 _BROWSER_HEAD = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
     b"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0"
@@ -49,6 +50,8 @@ class Scenario:
     request: bytes
     app: str = "apps:hello"
     logged: bool = False
+    once: bool = False
+    """A connection for each request."""
 
 
 SCENARIOS = {
@@ -56,6 +59,7 @@ SCENARIOS = {
     "browser head": Scenario(_BROWSER_HEAD),
     "post": Scenario(_POST, app="apps:echo"),
     "access log": Scenario(_SHORT_HEAD, logged=True),
+    "connection": Scenario(_CLOSING_HEAD, once=True),
 }
 
 
@@ -68,7 +72,11 @@ def prepared(scenario: Scenario, folder: Path) -> Callable[[int], None]:
     connection = Connection(site, wire)
 
     def serve(count: int) -> None:
+        nonlocal connection
         for _ in range(count):
+            if scenario.once:
+                wire.drained = False
+                connection = Connection(site, wire)
             connection.noticed(EPOLLIN)
             threads.work()
         log.flush()  # the lines are part of what the requests cost

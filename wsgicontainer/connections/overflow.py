@@ -24,6 +24,17 @@ FAST = 0.1
 """Seconds that threads wait for a peer, all its replies together, before its replies go to disk.
 
 Divided among all that are slow at a time: a thousand of them hold four threads for a fifth of a second together."""
+FAST_RATE = 16 << 20
+"""Octets a second at which a peer earns back what threads wait for it: one on a fast network never needs the disk."""
+PROVEN = 1 << 20
+"""Octets that a peer has to take, having earned back each wait, before the kernel may keep WIDE for it."""
+IN_KERNEL = 131072
+"""Octets per connection that the kernel takes beyond what it could send: 400 slow readers filled all memory that the
+machine has for TCP (1.5 GB), and new clients waited for seconds; with this bound it is 0.1 GB."""
+WIDE = 4 << 20
+"""The same for a few that have proven fast: fewer and larger pieces, a third of the CPU of a long reply."""
+MOST_WIDE = 16
+"""Connections that may have it, until they end: who reads fast and then stops keeps no more than 64 MiB together."""
 LONG = 16 << 20
 """Octets from which on a file grows no more."""
 
@@ -97,6 +108,8 @@ class Room:
     patience: float
     """Seconds without progress after which a peer counts as gone."""
     disk: Disk = Factory(lambda: Disk(0))
+    wide: list[None] = Factory(lambda: [None] * MOST_WIDE)
+    """Rights to WIDE in the kernel: `pop` takes one, `append` gives it back, both atomic."""
     closing: Lock = Factory(Lock)
     """Held for the moment of a close, so that a cut from another thread can't hit the next owner of the number."""
 
@@ -107,14 +120,21 @@ class Pace:
 
     room: Room
     waited: float = 0.0
-    """Seconds that threads have waited for it, on all its replies."""
-    _mark: int = -1
+    """Seconds that threads have waited for it, on all its replies, less what it has earned back."""
+    _mark: int | None = None
     _since: float = 0.0
+    _rests: bool = True
+    _fast: int = 0
 
     @property
     def slow(self) -> bool:
         """Tell whether its replies go to disk."""
         return self.waited >= self._allowed()
+
+    @property
+    def fast(self) -> bool:
+        """Tell whether it has proven that the kernel may keep more for it."""
+        return self._fast >= PROVEN
 
     def next_wait(self) -> float:
         """Return the seconds that a thread may wait now."""
@@ -125,13 +145,16 @@ class Pace:
 
     def rest(self) -> None:
         """Note that nothing is left to take: the next wait is another one."""
-        self._mark = -1
+        self._rests = True
 
     def see(self, progress: int) -> None:
         """Look at what it has taken so far. Raises PeerGone if that was nothing for too long."""
         now = monotonic()
-        if progress != self._mark:
-            self._mark, self._since = progress, now
+        if progress != self._mark or self._rests:
+            taken = 0 if self._mark is None else progress - self._mark
+            self.waited = max(0.0, self.waited - taken / FAST_RATE)
+            self._fast = 0 if self.waited else self._fast + taken
+            self._mark, self._since, self._rests = progress, now, False
         elif now - self._since >= self.room.patience:
             raise PeerGone(f"the peer took nothing for {self.room.patience:g} s")
 

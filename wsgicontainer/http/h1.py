@@ -45,7 +45,7 @@ _SOON = 0.0
 """The deadline of a connection that idles since the last sweep: the next one begins its keep-alive clock.
 
 So the clock is looked at once a sweep and not once a request."""
-_TURN = 16
+_TURN = 8
 """Receives in one turn, so that one fast sender lets the others have theirs: 1 MiB."""
 _TURN_SECONDS = 0.002
 """The same in seconds: content in tiny chunks costs more than its octets."""

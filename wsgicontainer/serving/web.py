@@ -23,6 +23,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsgicontainer.connections.overflow import IN_KERNEL
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
 from wsgicontainer.errors import BootError
@@ -41,9 +42,6 @@ LAST_ACCEPTS = 4096
 """Turns of accepting before listening ends: a bound, should more come all the time."""
 PARTING = 0.25
 """Seconds that connections have to end once they were cut."""
-UNSENT_IN_KERNEL = 131072
-"""Octets per connection that the kernel takes beyond what it could send: 400 slow readers filled all memory that the
-machine has for TCP (1.5 GB), and new clients waited for seconds; with this bound it is 0.1 GB."""
 
 
 @frozen
@@ -193,7 +191,7 @@ def _accept_what_waits(port: Any) -> None:
 def _bound_unsent(port: Any) -> None:
     """Bound what the kernel keeps for slow readers. Connections inherit it: no system call for each of them."""
     with suppress(AttributeError, OSError):  # no such option here, or no TCP
-        port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
+        port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, IN_KERNEL)
 
 
 def _bound_accepts(port: Any, room: Callable[[], int]) -> None:

@@ -40,6 +40,8 @@ class LineFormat:
     """Writes a moment, whole seconds with their zone, for `line`: once for all lines of a second."""
     timed: bool
     """Whether lines show how long a request waited or took."""
+    repeats: bool = False
+    """Whether the same head, moment, status and length of content always make the same line."""
 
 
 def compile_format(text: str, getpid: Callable[[], int] = os.getpid) -> LineFormat:
@@ -50,9 +52,9 @@ def compile_format(text: str, getpid: Callable[[], int] = os.getpid) -> LineForm
     if text == "json":
         return LineFormat(_json_line, _iso_moment, timed=True)
     if text == "combined":
-        return LineFormat(_combined_line, _clf_moment, timed=False)
+        return LineFormat(_combined_line, _clf_moment, timed=False, repeats=True)
     if text == "common":
-        return LineFormat(_common_line, _clf_moment, timed=False)
+        return LineFormat(_common_line, _clf_moment, timed=False, repeats=True)
     return _compiled(text, {**_ATOMS, "p": lambda _entry, _: f"<{getpid()}>"})
 
 

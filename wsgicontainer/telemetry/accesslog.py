@@ -62,7 +62,7 @@ class AccessLog:
         """
         self._path = path
         written = compile_format(form)
-        self._line, self.timed = written.line, written.timed
+        self._line, self.timed, self._repeats = written.line, written.timed, written.repeats
         self._seconds = Seconds(clock or WallClock(), written.moment)
         self._soon = soon
         self._stdout = stdout
@@ -84,8 +84,15 @@ class AccessLog:
         second, end, written = self._seconds.last
         if not second <= entry.began < end:
             second, end, written = self._seconds.at(entry.began)
+        request = entry.request
+        told = request.told
+        if told is not None and told[0] is written and told[1] == entry.code and told[2] == entry.sent:
+            pending.append(told[3])
+            return
         line = self._line(entry, written, second)
         if len(line) < LONG:
+            if self._repeats and request.line:  # a head that comes again, and this second probably with the same reply
+                request.told = written, entry.code, entry.sent, line
             pending.append(line)
         else:
             pending.extend((line, *[""] * (len(line) // LONG)))

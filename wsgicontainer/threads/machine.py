@@ -10,9 +10,14 @@ from typing import Protocol
 
 from attrs import frozen
 
+from wsgicontainer.messages import Moment
+
 
 class LedSet(Protocol):
     """The nested set of connections, as far as the lead goes."""
+
+    moment: Moment
+    """When `take` was over last."""
 
     def take(self, timeout: float) -> int:
         """Hand out whatever is ready; return how many."""

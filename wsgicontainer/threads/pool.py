@@ -33,9 +33,6 @@ _log = Logger()
 LINGER = 0.003
 """Seconds that the leader waits for the next request before it lies down: longer than a busy client's pause."""
 
-_SPARING = {Mood.SHARING: 1, Mood.COMPUTING: 0}
-"""How many threads to wake at most while those awake compute; if they wait, as many as the queue needs."""
-
 
 @implementer(IReplacedThreads)
 class ApplicationThreads:
@@ -68,6 +65,7 @@ class ApplicationThreads:
         self._reader: Watched | None = None
         self._one_is_enough = self._unled = False
         self._leads = self._leads_seen = 0
+        self._led_at = 0.0
         self._hot: LockType | None = None
         self._next_tick: Any = None
         self._ticked = 0.0
@@ -162,8 +160,8 @@ class ApplicationThreads:
         with self._lock:
             if self._awake == 0:
                 self._mood, at_least = Mood.MOVING, 1
-            moving = self._mood in (Mood.MOVING, Mood.QUICK)
-            woken = self._wake(at_least if moving else _SPARING.get(self._mood, len(self._queue)))
+            moving = self._mood in (Mood.MOVING, Mood.ALONE)
+            woken = self._wake(at_least if moving else self._helpers())
             if woken and self._mood is not Mood.WAITING:
                 # It leads when it has run what is queued. Under the lock: it may lie down, and have the reactor watch,
                 # before this thread gets to say another word.
@@ -185,18 +183,20 @@ class ApplicationThreads:
             if self._awake == 0:
                 self._watch(True)
                 return
+            self._unled, self._leads_seen = self._leads == self._leads_seen, self._leads
             self._mood = self._tick.mood(
                 leading=self._leader != 0,
+                unled=now - self._led_at,
                 awake=self._awake,
                 finished=self._finished,
                 cpu=self._cpu_seconds(),
                 elapsed=now - self._ticked,
             )
-            self._one_is_enough = self._mood is Mood.QUICK
-            self._unled, self._leads_seen = self._leads == self._leads_seen, self._leads
+            self._one_is_enough = self._mood is Mood.ALONE
             crowded = False
             if self._mood in (Mood.WAITING, Mood.SHARING):
-                self._wake(_SPARING.get(self._mood, len(self._queue)))
+                self._hot = None  # it may wait or compute for long: whoever ends a job next becomes it
+                self._wake(self._helpers())
                 # Nobody is left to wake, and there is enough to do: read at every tick, not at every event.
                 crowded = bool(self._queue) and self._awake >= self._most
                 self._watch(not crowded)
@@ -239,6 +239,10 @@ class ApplicationThreads:
             elif self._count >= self._most or not self._start_thread():
                 return woken
         return wanted
+
+    def _helpers(self) -> int:
+        """Count the threads to wake beside those that do not move."""
+        return self._tick.helpers if self._mood is Mood.WAITING else int(self._mood is Mood.SHARING)
 
     def _cpu_seconds(self) -> float:
         return sum(time.clock_gettime(clock) for clock in self._clocks.values() if clock is not None)
@@ -353,7 +357,9 @@ class ApplicationThreads:
             self._leader = get_ident()
             self._leads += 1
             led.watch(False)
-            return bool(led.take(0 if self._queue else LINGER) or self._queue)
+            taken = led.take(0 if self._queue else LINGER)
+            self._led_at = led.moment.now
+            return bool(taken or self._queue)
         finally:
             self._leader = 0
             self._lead.release()

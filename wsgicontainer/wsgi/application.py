@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from twisted.logger import Logger
@@ -121,9 +121,27 @@ def _send(exchange: IExchange, response: Response, result: Any) -> None:
         if piece is not None:
             exchange.reply_file(head, *piece)
             return
-    for block in result:
+    blocks = iter(result)
+    for block in blocks:
+        head = response.head
+        if head is not None and not response.begun and type(block) is bytes and len(block) == head.length != 0:
+            exchange.reply(head, block)  # the first block is all there is, as in most frameworks' responses
+            _expect_no_more(blocks, exchange)
+            return
         response.write(block)
     response.finish()
+
+
+def _expect_no_more(blocks: Iterator[bytes], exchange: IExchange) -> None:
+    if any(blocks):
+        _log.error(
+            "{method} {target}: the application sends more than its Content-Length; the rest is dropped [request {id}]",
+            method=exchange.request.method,
+            target=exchange.request.target,
+            id=exchange.request_id,
+        )
+        for _ in blocks:
+            pass
 
 
 def _piece(wrapper: FileWrapper, length: int | None) -> tuple[int, int, int] | None:

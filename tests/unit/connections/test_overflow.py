@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 from wsgicontainer.connections import overflow
 from wsgicontainer.connections.outgoing import FilePiece
-from wsgicontainer.connections.overflow import FAST, Disk, Overflow, Pace, Room
+from wsgicontainer.connections.overflow import FAST, FAST_RATE, PROVEN, Disk, Overflow, Pace, Room
 from wsgicontainer.errors import PeerGone
 
 
@@ -132,3 +132,37 @@ def test_pace(monkeypatch):
     now += 10
     with pytest.raises(PeerGone, match="took nothing for 10 s"):
         pace.see(7)
+
+
+def test_waits_are_earned_back(monkeypatch):
+    """A peer on a fast network is never slow, however long its replies are; who stops taking is, as before."""
+    now = 100.0
+    monkeypatch.setattr(overflow, "monotonic", lambda: now)
+    pace, taken = Pace(Room(0, 10.0)), 0
+    pace.see(taken)
+    for _ in range(1000):
+        pace.waited += FAST / 10
+        taken += int(FAST_RATE * FAST / 10)
+        pace.see(taken)
+        assert not pace.slow
+    for _ in range(20):
+        pace.waited += FAST / 10
+        taken += 1
+        pace.see(taken)
+    assert pace.slow
+
+
+def test_a_peer_proves_fast_by_a_mebibyte_without_a_wait_that_it_did_not_earn_back(monkeypatch):
+    monkeypatch.setattr(overflow, "monotonic", lambda: 100.0)
+    pace = Pace(Room(0, 10.0))
+    pace.see(-5000)  # where progress begins means nothing
+    pace.see(PROVEN - 5001)
+    assert not pace.fast
+    pace.waited = FAST
+    pace.see(PROVEN - 5001 + 1000)
+    pace.waited = 0.0
+    pace.see(2 * PROVEN - 5001)
+    assert not pace.fast
+    pace.rest()
+    pace.see(2 * PROVEN)
+    assert pace.fast

@@ -16,7 +16,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from wsgicontainer.connections.nest import Nest
-from wsgicontainer.connections.overflow import FAST, Disk, Room
+from wsgicontainer.connections.overflow import FAST, IN_KERNEL, MOST_WIDE, PROVEN, WIDE, Disk, Pace, Room
 from wsgicontainer.connections.socketwire import RECEIVE, SocketWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -346,6 +346,41 @@ def test_beyond_the_budget_one_waits_for_the_peer(connect):
         ends.take(10)
     thread.join()
     assert got == [MUCH * 4]
+
+
+def kernel_keeps(ends: Ends) -> int:
+    return ends.ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+
+
+def send_much(ends: Ends, **pace: Any) -> None:
+    """Send to a peer that reads, and has taken what came before at this pace."""
+    ends.wire._pace = Pace(ends.wire._room, **pace)
+    reader = beside(lambda: ends.read(len(MUCH)))
+    ends.wire.send(MUCH)
+    ends.wire.wait_for_room()
+    while not ends.wire.flush():
+        select.select([], [ends.ours], [])
+    reader.join()
+
+
+def test_the_kernel_keeps_more_for_a_peer_that_has_proven_fast(tcp):
+    """Fewer turns to send. Who is slow after that gets the narrow bound back, and the right to more only at its end."""
+    rights = tcp.wire._room.wide
+    send_much(tcp, fast=PROVEN)
+    assert (kernel_keeps(tcp), len(rights)) == (WIDE, MOST_WIDE - 1)
+    send_much(tcp, waited=1e9)
+    assert (kernel_keeps(tcp), len(rights)) == (IN_KERNEL, MOST_WIDE - 1)
+    tcp.wire.close()
+    assert len(rights) == MOST_WIDE
+
+
+def test_no_more_than_a_few_connections_have_it(tcp):
+    tcp.wire._room.wide.clear()
+    before = kernel_keeps(tcp)
+    send_much(tcp, fast=PROVEN)
+    assert kernel_keeps(tcp) == before
+    tcp.wire.close()
+    assert not tcp.wire._room.wide
 
 
 def test_a_slow_peer_sets_the_thread_free(connect):

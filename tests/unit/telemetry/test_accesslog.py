@@ -85,6 +85,22 @@ def test_each_line_has_the_moment_of_its_own_request(tmp_path: Path):
     assert [line[19:21] for line in (tmp_path / "log").read_text().splitlines()] == ["20", "21", "20"]
 
 
+@pytest.mark.parametrize("form", ["common", "combined", "json", "%(h)s %(t)s %(s)s %(b)s %(D)s %({Server}o)s"])
+def test_what_is_remembered_of_a_head_never_shows(form: str, tmp_path: Path):
+    """Polls of one page: the line is the same until the second, the status or the length is another."""
+    replies = [(0.1, 200, 5), (0.2, 200, 5), (0.3, 200, 5), (0.4, 304, 0), (0.5, 200, 5), (1.6, 200, 5), (1.7, 200, 6)]
+    logs = opened(tmp_path / "kept", form), opened(tmp_path / "anew", form)
+    kept = entry().request
+    for at, code, sent in 3 * replies:
+        for log, request in zip(logs, (kept, entry().request), strict=True):
+            log.record(Entry(request, began=1_700_000_000 + at, code=code, sent=sent, duration=at))
+    for log in logs:
+        log.close()
+    text = (tmp_path / "kept").read_text()
+    assert text == (tmp_path / "anew").read_text()
+    assert text.count("\n") == 3 * len(replies)
+
+
 def test_a_clock_that_is_set_is_followed_from_the_next_flush_on(tmp_path: Path):
     ahead = iter([0.0, 0.0, 60.0])
     log = AccessLog(str(tmp_path / "log"), "%(t)s", never, WallClock(UTC, lambda: next(ahead)))

@@ -25,6 +25,7 @@ from zope.interface.verify import verifyObject
 
 from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IApplicationThreads, IReplacedThreads
+from wsgicontainer.messages import Moment
 from wsgicontainer.threads.pool import LINGER, ApplicationThreads, Machine
 from wsgicontainer.threads.tick import FAIRNESS, PERIOD, Mood
 
@@ -241,6 +242,7 @@ class FakeSet:
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
         self.watched = True
+        self.moment = Moment()
         self.events: deque[Any] = deque()
         self.taken: Callable[[Any], object] = lambda job: None
 
@@ -313,8 +315,9 @@ class Moods:
         self._finished = 0
 
     period = PERIOD
+    helpers = 9
 
-    def mood(self, *, leading: bool, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
+    def mood(self, *, leading: bool, unled: float, awake: int, finished: int, cpu: float, elapsed: float) -> Mood:
         done, self._finished = finished - self._finished, finished
         if self._script:
             return self._script.pop(0)
@@ -667,7 +670,7 @@ STOPPING = [
 ]
 TOLD = {
     "honest": [],
-    "quick": [Mood.QUICK] * 3,
+    "alone": [Mood.ALONE] * 3,
     "moving": [Mood.MOVING] * 2,
     "waiting": [Mood.WAITING] * 2,
     "computing": [Mood.COMPUTING] * 3,
@@ -732,7 +735,7 @@ class ByHand:
     """A pool whose threads' work is called by the test, in its own thread; jobs and the set's events are functions."""
 
     def __init__(
-        self, *, least: int = 1, most: int = 2, longest: int = 10, mood: Mood = Mood.QUICK, threads_allowed: int = 99
+        self, *, least: int = 1, most: int = 2, longest: int = 10, mood: Mood = Mood.ALONE, threads_allowed: int = 99
     ) -> None:
         self.clock = Clock()
         self.clock.callFromThread = lambda call: self.clock.callLater(0, call)
@@ -740,6 +743,7 @@ class ByHand:
         self.works: list[Callable[[], None]] = []
         self.takes: list[float] = []
         self.watched = True
+        self.moment = Moment()
         self.arriving: deque[Callable[[], object]] = deque()
         self._allowed = threads_allowed
         machine = Machine(spawn=self._spawn, clock=self.clock.seconds)

@@ -126,6 +126,77 @@ def test_a_peer_that_has_left_is_no_failure(call):
     assert result.closed == 1
 
 
+# --- A first block that is the whole content ---
+
+
+class OneReply(Exchange):
+    """Notes what is sent in one piece with its head."""
+
+    whole: bytes | None = None
+
+    def reply(self, head: ResponseHead, content: bytes) -> None:
+        self.whole = content
+        super().reply(head, content)
+
+
+def answer(application) -> tuple[OneReply, list]:
+    exchange = OneReply("GET", b"")
+    with capturedLogs() as events:
+        WSGIApplication(application).respond(exchange)
+    return exchange, [event["log_level"].name for event in events]
+
+
+@pytest.mark.parametrize("result", [Result(b"abc"), Result(b"abc", b""), [b"abc", b"", b""]])
+def test_it_goes_out_with_the_head(result):
+    exchange, told = answer(returning(result, ("Content-Length", "3")))
+    assert (exchange.whole, exchange.body, exchange.finished, told) == (b"abc", b"abc", True, [])
+    assert getattr(result, "closed", 1) == 1
+
+
+@pytest.mark.parametrize("blocks", [(b"", b"abc"), (b"a", b"bc"), (b"", b"", b"abc", b"")])
+def test_others_are_sent_as_they_come(blocks):
+    """An empty block may be followed by what decides the head; only the whole content is known to be all."""
+    exchange, told = answer(returning(Result(*blocks), ("Content-Length", "3")))
+    assert (exchange.body, exchange.finished, told) == (b"abc", True, [])
+
+
+def test_what_follows_it_is_dropped_and_told_once():
+    """All the same the application is iterated to its end: it may have something to do there."""
+    ended = []
+
+    def blocks():
+        yield from (b"abc", b"", b"more", b"and more")
+        ended.append(True)
+
+    exchange, told = answer(returning(blocks(), ("Content-Length", "3")))
+    assert (exchange.body, exchange.finished, exchange.failure, told, ended) == (b"abc", True, None, ["error"], [True])
+
+
+def test_a_failure_after_it_is_told_and_the_reply_is_whole():
+    exchange, told = answer(returning(Result(b"abc", RuntimeError("x")), ("Content-Length", "3")))
+    assert (exchange.whole, exchange.finished, told) == (b"abc", True, ["critical"])
+
+
+def test_the_head_may_come_with_the_first_block():
+    """A generator calls start_response when it is asked for its first block."""
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", "3")])
+        yield b"abc"
+
+    exchange, told = answer(application)
+    assert (exchange.whole, exchange.finished, told) == (b"abc", True, [])
+
+
+def test_after_write_it_is_not_all():
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", "6")])(b"abc")
+        return iter([b"def"])
+
+    exchange, told = answer(application)
+    assert (exchange.whole, exchange.body, exchange.finished, told) == (None, b"abcdef", True, [])
+
+
 # --- Files ---
 
 

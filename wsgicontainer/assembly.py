@@ -1,6 +1,8 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    signals · pid-file · access-log · threads · deadlines · timers · web   start in this order, stop in the opposite one
+    signals · pid-file · access-log · threads · deadlines · certificates · timers · web
+
+They start in this order and stop in the opposite one.
 
 Runs in: reactor thread, before the reactor runs.
 """
@@ -19,6 +21,7 @@ from typing import Any
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -28,6 +31,7 @@ from wsgicontainer.connections.overflow import Disk, Room
 from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
+from wsgicontainer.connections.tlswire import Front
 from wsgicontainer.deadlines.exchange import TimedExchange
 from wsgicontainer.deadlines.watch import PERIOD, Patience, Watch
 from wsgicontainer.endpoints import endpoint_for
@@ -36,6 +40,7 @@ from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
+from wsgicontainer.http.redirect import Redirecting
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
@@ -45,14 +50,20 @@ from wsgicontainer.process.leaving import Leaving
 from wsgicontainer.process.memory import keep_freed_memory
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
+from wsgicontainer.process.unraisable import without_server_names
 from wsgicontainer.serving import Listener, OrderedService, WebService
 from wsgicontainer.settings import Settings
+from wsgicontainer.settings.listening import alpn
+from wsgicontainer.settings.securing import secured, tls_of
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.threads import ApplicationThreads
 from wsgicontainer.threads.pool import LINGER
 from wsgicontainer.timers.repeating import RepeatingTasks, Timer
+from wsgicontainer.tls.clients import described
+from wsgicontainer.tls.contexts import Policy
+from wsgicontainer.tls.ports import Presented
 from wsgicontainer.wsgi.application import FileWrapper, WSGIApplication
 from wsgicontainer.wsgi.environ import template_for
 from wsgicontainer.wsgi.errors import ErrorsStream
@@ -63,6 +74,8 @@ LOG_FLUSH = 0.5
 """Seconds between batches of access-log lines."""
 QUEUE_SWEEP = 1.0
 """Seconds between looks for requests that have waited too long for a thread."""
+CERTIFICATES_LOOK = 0.5
+"""Seconds between looks at what has changed of the certificates: a renewal is served within a second."""
 ENDING = 20
 """Lingers of a leader that the end of the threads is waited for: those that are free need one."""
 
@@ -82,7 +95,8 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     log = _access_log(settings, reactor)
     way_out = _WayOut(reactor)
     watch = _watch(settings, threads, way_out)
-    web = _web(settings, reactor, nest, watch or threads, log)
+    presented = _presented(settings)
+    web = _web(settings, reactor, nest, watch or threads, log, presented)
     children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log))]
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file))
@@ -90,7 +104,10 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
         children.append(_AccessLogService(log, reactor))
     children.append(_ThreadsService(threads, reactor, nest, way_out))
     if watch is not None:
-        children.append(_sweeping(watch, reactor))
+        children.append(_repeating("deadlines", PERIOD, watch.sweep, reactor))
+    if presented is not None:
+        sys.unraisablehook = without_server_names(sys.unraisablehook)
+        children.append(_repeating("certificates", CERTIFICATES_LOOK, presented.look, reactor))
     if settings.timers:
         children.append(RepeatingTasks(_timers(settings), threads, reactor))
     children.append(web)
@@ -107,8 +124,9 @@ def check(settings: Settings) -> None:
     compile_format(settings.access_log_format)
     _routes(settings)
     _timers(settings)
+    _presented(settings)
     for port in settings.ports:
-        endpoint_for(MemoryReactorClock(), port, settings.backlog, Proxies(settings.forwarded_allow_ips).trusts)
+        _endpoint(settings, MemoryReactorClock(), port)
 
 
 # The parts
@@ -148,37 +166,68 @@ def _watch(settings: Settings, threads: ApplicationThreads, way_out: _WayOut) ->
     return Watch(threads, Patience(settings.timeout, most_stuck), way_out.replace)
 
 
-def _sweeping(watch: Watch, reactor: Any) -> TimerService:
-    service = TimerService(PERIOD, watch.sweep)
+def _repeating(name: str, seconds: float, do: Callable[[], object], reactor: Any) -> TimerService:
+    service = TimerService(seconds, do)
     service.clock = reactor
-    service.setName("deadlines")
+    service.setName(name)
     return service
 
 
+def _presented(settings: Settings) -> Presented | None:
+    """Return what ports with TLS present, certificates read; None if there is no such port. Raises BootError."""
+    if not any(tls_of(port, settings.certfile, settings.keyfile) for port in settings.ports):
+        return None
+    protocols = alpn(settings.http_protocols)
+    policy = Policy(settings.tls_min, settings.ciphers, protocols, settings.ca_certs, settings.cert_reqs)
+    presented = Presented(policy)
+    for port in settings.ports:
+        _front(settings, presented, port)
+    return presented
+
+
+def _front(settings: Settings, presented: Presented | None, port: str) -> Front | None:
+    """Return what begins the handshakes on a port; None if it has no TLS. Raises BootError."""
+    tls = tls_of(port, settings.certfile, settings.keyfile)
+    if tls is None or presented is None:
+        return None
+    label = "--certfile" if tls.inside == port else f"--port {port}"
+    context = presented.folder(label, tls.folder) if tls.folder else presented.files(label, tls.files)
+    return Front(context, None if settings.cert_reqs == "none" else described)
+
+
 def _web(
-    settings: Settings, reactor: Any, nest: Nest | None, threads: IApplicationThreads, log: AccessLog | None
+    settings: Settings,
+    reactor: Any,
+    nest: Nest | None,
+    threads: IApplicationThreads,
+    log: AccessLog | None,
+    presented: Presented | None,
 ) -> WebService:
     """Return the service that listens, and looks after the roll of connections."""
     roll = Roll(raise_descriptor_limit(settings.max_connections))
     site = _site(settings, threads, roll, log)
     if nest is not None:
         site.moment = nest.moment
-    factory = Taking(
-        lambda wire: Connection(site, wire),
-        nest,
-        reactor,
-        Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk)),
-    )
+    room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
+    listeners = []
+    for port in settings.ports:
+        front = _front(settings, presented, port)
+        factory = Taking(lambda wire: Connection(site, wire), nest, reactor, room, front)
+        listeners.append(Listener(port, _endpoint(settings, reactor, port), factory, front is not None))
+    return WebService(reactor, listeners, site, roll, settings.graceful_timeout)
+
+
+def _endpoint(settings: Settings, reactor: Any, port: str) -> IStreamServerEndpoint:
+    """Return what a port listens on, its TLS taken off."""
+    tls = secured(port)
     trusts = Proxies(settings.forwarded_allow_ips).trusts
-    ports = [(port, endpoint_for(reactor, port, settings.backlog, trusts)) for port in settings.ports]
-    listeners = [Listener(description, endpoint) for description, endpoint in ports]
-    return WebService(reactor, listeners, factory, site, roll, settings.graceful_timeout, factory.adopt)
+    return endpoint_for(reactor, port if tls is None else tls.inside, settings.backlog, trusts)
 
 
 def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
     proxies = Proxies(settings.forwarded_allow_ips)
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
-    return Site(
+    site = Site(
         parser=HeadParser(limits),
         responses=ResponseHeads("wsgicontainer"),
         routes=_routes(settings),
@@ -201,7 +250,11 @@ def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: Acc
         new_exchange=TimedExchange if settings.timeout else Exchange,
         proxies=proxies if settings.forwarded_allow_ips else None,
         proxied=HeadParser(limits, proxies) if settings.forwarded_allow_ips else None,
+        over_tls=None if settings.hsts is None else ResponseHeads("wsgicontainer", hsts=settings.hsts),
     )
+    if settings.redirect_https:
+        site.routes = site.routes.behind(lambda responder: Redirecting(responder, lambda: site.https_port))
+    return site
 
 
 def _routes(settings: Settings) -> Routes:

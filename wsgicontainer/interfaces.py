@@ -104,6 +104,22 @@ class IWire(Interface):
         """Close, with a RST if the peer must see that the reply is broken. False: the end is still to be rung."""
 
 
+class ICarrier(IWire):
+    """A wire that another one may run on, as TLS does."""
+
+    def ended_within(octets: int) -> bool:
+        """Tell whether the peer has closed its side, and no more than so many octets before that are unread."""
+
+
+class ISecureWire(IWire):
+    """The content of a TLS connection."""
+
+    alpn: str | None = Attribute("The protocol agreed on (RFC 7301), '' for none; None before the handshake's end.")
+
+    def variables() -> dict[str, str]:
+        """Return what the connection adds to each environ: `SSL_PROTOCOL` and the like, once the handshake is over."""
+
+
 class IOwnership(Interface):
     """The right to touch one connection. Runs in: any."""
 

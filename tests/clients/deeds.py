@@ -178,3 +178,5 @@ def talk_nonsense(client: Client, chance: random.Random) -> None:
 
 DEEDS = [keep_alive, keep_alive, pipeline, dribble, leave_early, half_close, vanish, read_slowly, only_connect,
          talk_nonsense]  # fmt: skip
+OVER_TLS = [deed for deed in DEEDS if deed not in {pipeline, half_close}]
+"""Without those that use a connection from two threads, or close half of it: Python's TLS clients can't."""

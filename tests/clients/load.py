@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import ssl
 import threading
 import time
 from collections import Counter
 from typing import Self
 
-from deeds import DEEDS, Asked, leave_early, only_connect, read_slowly, vanish
+from deeds import DEEDS, OVER_TLS, Asked, leave_early, only_connect, read_slowly, vanish
 from rawclient import Client
 
 CLIENTS = 12
@@ -17,10 +18,13 @@ CLIENTS = 12
 class Load:
     """Many clients for some seconds; what went wrong is kept."""
 
-    def __init__(self, port: int, seconds: float, seed: int, clients: int = CLIENTS) -> None:
+    def __init__(
+        self, port: int, seconds: float, seed: int, clients: int = CLIENTS, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.failures: list[str] = []
         self.deeds: Counter[str] = Counter()
         self.worst = 0.0
+        self._tls = tls
         self._port, self._until = port, time.monotonic() + seconds
         self._threads = [
             threading.Thread(target=self._be_client, args=(random.Random(seed + each),)) for each in range(clients)
@@ -47,8 +51,8 @@ class Load:
 
     def _be_client(self, chance: random.Random) -> None:
         while time.monotonic() < self._until and not self.failures:
-            deed = chance.choice(DEEDS)
-            client = Client(self._port, small=deed in {vanish, read_slowly})
+            deed = chance.choice(OVER_TLS if self._tls else DEEDS)
+            client = Client(self._port, small=deed in {vanish, read_slowly}, tls=self._tls)
             try:
                 deed(client, chance)
                 self.deeds[deed.__name__] += 1
@@ -62,9 +66,9 @@ class Load:
     def _probe(self) -> None:
         """Ask for health on a connection that stays and on new ones, all the time."""
         chance = random.Random(0)
-        staying = Client(self._port)
+        staying = Client(self._port, tls=self._tls)
         while time.monotonic() < self._until and not self.failures:
-            for client in (staying, Client(self._port)):
+            for client in (staying, Client(self._port, tls=self._tls)):
                 asked, began = Asked(chance, "echo"), time.monotonic()
                 try:
                     client.socket.sendall(asked.sent)

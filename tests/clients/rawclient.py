@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 
@@ -17,12 +18,17 @@ class Wrong(AssertionError):
 class Client:
     """One raw connection: sends anything, reads whole replies."""
 
-    def __init__(self, port: int, *, small: bool = False, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, port: int, *, small: bool = False, patience: float = PATIENCE, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """With `tls` it asks for a.example; then only one thread may use it."""
         self.socket = socket.socket()
         if small:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.settimeout(patience)
         self.socket.connect(("127.0.0.1", port))
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="a.example")
         self.buffer = b""
         self.pause: Callable[[], object] = bool
 

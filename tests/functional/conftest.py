@@ -27,7 +27,7 @@ COMMANDS = {
     "twist": [str(BIN / "twist"), "--log-format=text", "wsgicontainer"],
     "twistd": [str(BIN / "twistd"), "--nodaemon", "--pidfile=", "wsgicontainer"],
 }
-LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:(\d+))")
+LISTENING = re.compile(r"listening on (https?://127\.0\.0\.1:(\d+))")
 START_LIMIT = 30
 """Seconds that a loaded machine may need to import Django and listen."""
 STOP_LIMIT = 40

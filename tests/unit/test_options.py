@@ -332,11 +332,19 @@ def test_a_file_that_may_not_be_read_is_told() -> None:
 # One truth --------------------------------------------------------------------------------------------------------
 
 
+BESIDE = {"keyfile": ("certfile", "c.pem"), "ca-certs": ("cert-reqs", "required"), "cert-reqs": ("ca-certs", "c.pem")}
+"""What makes no sense alone."""
+
+
 @given(st.sampled_from([option for option in OPTIONS if option.attribute]))
 def test_an_option_means_the_same_wherever_it_is_written(option: Any) -> None:
     words = [] if option.name == "wsgi" else [APP]
     environ = {} if option.name == "wsgi" else {"WSGICONTAINER_WSGI": APP}
+    if option.name in BESIDE:
+        name, value = BESIDE[option.name]
+        words += [f"--{name}", value]
+        environ[f"WSGICONTAINER_{name.upper().replace('-', '_')}"] = value
     toml = f"{option.name} = '{option.example}'"
-    typed = settings(*words, f"--{option.name}", option.example)
+    typed = settings(*words, f"--{option.name}", *([option.example] if option.takes_value else []))
     assert typed == settings(environ={**environ, option.variable: option.example})
     assert typed == settings(environ=environ, wsgicontainer_toml=toml)

@@ -59,6 +59,36 @@ def sentence(**fields: Any) -> str:
                 'write access_log_format="combined"'
             ),
         ),
+        ({"tls_min": "1.1"}, "tls_min: '1.1' is none of 1.2, 1.3; write tls_min=1.2"),
+        (
+            {"ciphers": "a;b"},
+            "ciphers: 'a;b' is no list of ciphers as OpenSSL writes them; write ciphers=\"ECDHE+AESGCM\"",
+        ),
+        ({"hsts": -1}, "hsts: '-1' is less than 0; write hsts=0"),
+        (
+            {"http_protocols": "h3"},
+            "http_protocols: 'h3' names 'h3', which is neither h2 nor h1; write http_protocols=\"h1\"",
+        ),
+        (
+            {"redirect_https": "maybe"},
+            "redirect_https: 'maybe' is neither true nor false; write redirect_https=\"true\"",
+        ),
+        ({"keyfile": "k.pem"}, "--keyfile: there is no certificate for this key; write --certfile cert.pem beside it"),
+        (
+            {"cert_reqs": "optional"},
+            (
+                "--cert-reqs: optional needs to know who may sign clients' certificates; write --ca-certs clients.pem "
+                "beside it"
+            ),
+        ),
+        ({"ca_certs": "c.pem"}, "--ca-certs: clients are not asked for certificates; write --cert-reqs required"),
+        (
+            {"certfile": "c.pem", "redirect_https": True},
+            (
+                "--redirect-https: with --certfile every port speaks TLS, and none is left to redirect; write --port "
+                "ssl:443:privateKey=key.pem:certKey=cert.pem --port tcp:80"
+            ),
+        ),
         ({"env": ["A"]}, "env: 'A' is not NAME=VALUE; write env=\"DJANGO_SETTINGS_MODULE=mysite.settings\""),
         ({"min_threads": 9, "threads": 8}, "--min-threads: 9 is more than --threads 8; write --min-threads 8"),
     ],
@@ -163,6 +193,14 @@ def test_what_cannot_be_served_is_one_sentence(fields: dict[str, Any], part: str
         "tcp6:8000:interface=\\:\\:1",
         "tcp:port=80",
         "ssl:443:privateKey=k.pem",
+        "ssl:port=443:privateKey=k.pem:certKey=c.pem:extraCertChain=e.pem:interface=\\:\\:1:backlog=5",
+        "tls:/certs:443",
+        "tls:/certs:port=443:interface=127.0.0.1",
+        "txsni:/certs:tcp:443",
+        "txsni:C\\:/certs:tcp6:443:interface=\\:\\:",
+        "txsni:certs:unix:/run/a.sock",
+        "txsni:certs:systemd:domain=INET:index=0",
+        "txsni:certs:fd:3",
         "unix:/run/a.sock",
         "fd:3",
         "systemd:domain=INET:index=0",
@@ -177,6 +215,7 @@ def test_endpoints_of_twisted_its_plugins_and_ours_are_taken(endpoint: str) -> N
 def test_a_port_for_a_proxy_needs_the_proxys_name() -> None:
     """Otherwise whoever connects could say who he is."""
     assert Settings(wsgi=APP, ports=["haproxy:tcp:8000"], forwarded_allow_ips="10.0.0.1").ports == ("haproxy:tcp:8000",)
+    assert "must be named" in sentence(ports=["txsni:/certs:haproxy:tcp:443"])
     assert sentence(ports=["tcp:80", "haproxy:tcp:8000"]).endswith(
         "the proxy must be named; write --forwarded-allow-ips 127.0.0.1 with the proxy's address"
     )
@@ -230,7 +269,14 @@ def test_a_proxy_that_is_no_address_is_told(value: Any, told: str) -> None:
         ("http://localhost", "tcp:8000:interface=127.0.0.1"),
         ("fd:x", "fd:3"),
         ("unix:", "tcp:8000"),
-        ("txsni:/certs:tcp:443", "ssl:443:privateKey=key.pem:certKey=cert.pem"),
+        ("txacme:/certs:tcp:443", "txsni:/etc/certificates:tcp:443"),
+        ("txsni:/certs", "txsni:/etc/certificates:tcp:443"),
+        ("txsni::tcp:443", "txsni:/etc/certificates:tcp:443"),
+        ("txsni:/certs:tcp:https", "tcp:8000"),
+        ("txsni:/certs:ssl:443:privateKey=k.pem", "txsni:/certs:tcp:443"),
+        ("tls:/certs", "tls:/etc/certificates:443"),
+        ("ssl:443", "ssl:443:privateKey=key.pem:certKey=cert.pem"),
+        ("ssl:https:privateKey=k.pem", "tcp:8000"),
     ],
 )
 def test_an_endpoint_that_cannot_be_comes_with_the_one_that_was_meant(endpoint: str, mend: str) -> None:
@@ -299,6 +345,9 @@ def all_settings(draw: st.DrawFn) -> Settings:
         keep_alive=draw(durations),
         body_buffer=draw(st.integers(0, 2**30)),
         limit_request_body=draw(st.just(0) | st.integers(1, 2**50)),
+        http_protocols=draw(st.permutations(["h1", "h2"]).map(tuple)),
+        redirect_https=draw(st.booleans()),
+        hsts=draw(st.none() | st.integers(0, 31_536_000)),
         chdir=draw(st.none() | texts),
         env=tuple(draw(st.lists(st.tuples(texts.filter(lambda text: "=" not in text), texts), max_size=2))),
     )

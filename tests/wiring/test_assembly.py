@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+from authority import Authority
 from twisted.application.service import MultiService
 from twisted.internet.testing import MemoryReactorClock
 
@@ -37,6 +38,17 @@ def test_a_deadline_is_a_service_of_its_own():
     """Without --timeout nothing of it is there."""
     service = makeService(Settings(wsgi="wsgiref.simple_server:demo_app", timeout=30), Reactor())
     assert [child.name for child in service] == ["signals", "threads", "deadlines", "web"]
+
+
+def test_certificates_are_a_service_if_a_port_needs_them(tmp_path, monkeypatch):
+    """They are looked at twice a second; a port beside them without TLS has none."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    Authority(tmp_path).write(tmp_path / "certificates", "a.example")
+    ports = (f"txsni:{tmp_path}/certificates:tcp:1", "tcp:2")
+    service = makeService(Settings(wsgi="wsgiref.simple_server:demo_app", ports=ports), Reactor())
+    assert [child.name for child in service] == ["signals", "threads", "certificates", "web"]
+    assert service.getServiceNamed("certificates").step == 0.5
+    assert [each.secure for each in service.getServiceNamed("web")._listeners] == [True, False]
 
 
 def test_it_stands_without_epoll():

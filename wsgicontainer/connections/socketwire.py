@@ -24,7 +24,7 @@ from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.connections.overflow import IN_KERNEL, WIDE, Pace, Room
 from wsgicontainer.errors import PeerGone
-from wsgicontainer.interfaces import IWire
+from wsgicontainer.interfaces import ICarrier
 
 RECEIVE = 131072
 """Octets per recv: an upload of 64 KiB and its head come at once, and are copied once (18 % of such a request)."""
@@ -38,7 +38,7 @@ _NOTHING: deque[memoryview | FilePiece] = deque(maxlen=0)
 _RESET = struct.pack("ii", 1, 0)
 
 
-@implementer(IWire)
+@implementer(ICarrier)
 class SocketWire:
     """The bytes of one plain connection. Runs in: its owner, unless said otherwise."""
 
@@ -113,10 +113,14 @@ class SocketWire:
 
     def gone(self) -> bool:
         """Tell whether the peer has closed its side or reset the connection."""
+        return self.ended_within(0)
+
+    def ended_within(self, octets: int) -> bool:
+        """Tell the same though so many octets before the end are unread."""
         if not self.hung_up:
             return False
         try:
-            return not self._recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return len(self._recv(octets + 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)) <= octets
         except BlockingIOError:
             return False
         except OSError:

@@ -21,10 +21,12 @@ from wsgicontainer.connections.door import Door
 from wsgicontainer.connections.nest import Nest
 from wsgicontainer.connections.overflow import Room
 from wsgicontainer.connections.socketwire import SocketWire
+from wsgicontainer.connections.tlswire import Front, TLSWire
 from wsgicontainer.connections.transportwire import TransportWire
 
 _PLAIN = (tcp.Server, unix.Server)
 _PORTS = (tcp.Port, unix.Port)
+Wire = SocketWire | TransportWire | TLSWire
 
 
 @implementer(IProtocolNegotiationFactory)
@@ -35,13 +37,19 @@ class Taking(Factory):
 
     def __init__(
         self,
-        open_connection: Callable[[SocketWire | TransportWire], Any],
+        open_connection: Callable[[Wire], Any],
         nest: Nest | None,
         reactor: Any,
         room: Room,
+        front: Front | None = None,
     ) -> None:
-        """Without a nest every connection stays on its Twisted transport."""
-        self._open, self._nest, self._reactor, self._room = open_connection, nest, reactor, room
+        """Without a nest every connection stays on its Twisted transport; with a `front` each speaks TLS."""
+        self._open_plain, self._nest, self._reactor, self._room = open_connection, nest, reactor, room
+        self._front = front
+
+    def _open(self, wire: SocketWire | TransportWire) -> Any:
+        """Make the connection of a wire, or of TLS on it. Runs in: whoever accepted it."""
+        return self._open_plain(wire if self._front is None else TLSWire(wire, self._front))
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Make the protocol of one connection."""

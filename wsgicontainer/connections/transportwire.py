@@ -21,7 +21,7 @@ from zope.interface import implementer
 from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.connections.overflow import Pace, Room
 from wsgicontainer.errors import PeerGone
-from wsgicontainer.interfaces import IWire
+from wsgicontainer.interfaces import ICarrier
 
 READ_AHEAD = 65536
 """Octets of unread input after which the transport is paused."""
@@ -35,7 +35,7 @@ class ReactorThreads(Protocol):
         """Run `call` in the reactor thread."""
 
 
-@implementer(IPushProducer, IWire)
+@implementer(IPushProducer, ICarrier)
 class TransportWire:
     """The bytes of one Twisted transport. Runs in: its owner, unless said otherwise."""
 
@@ -113,7 +113,11 @@ class TransportWire:
 
     def gone(self) -> bool:
         """Tell whether the peer has closed its side, and all before that is read, or the connection is lost."""
-        return self._lost or (self._hung_up and self._waiting_in <= 0)
+        return self.ended_within(0)
+
+    def ended_within(self, octets: int) -> bool:
+        """Tell the same though so many octets before the end are unread."""
+        return self._lost or (self._hung_up and self._waiting_in <= octets)
 
     @property
     def suspect(self) -> bool:

@@ -1,6 +1,7 @@
 """Turns endpoint descriptions into Twisted server endpoints: Twisted's own strings and plugins, `fd:N`, `haproxy:`.
 
-Nothing is opened here but for `fd:N`, whose socket is there already.
+TLS is no matter of endpoints here: what asks for it (`settings/securing.py`) was taken off before. Nothing is opened
+but for `fd:N`, whose socket is there already.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from wsgicontainer.endpoints.proxied import ProxiedEndpoint
 from wsgicontainer.errors import BootError, ConfigurationError
 
-_WITH_BACKLOG = ("tcp", "tcp6", "ssl", "unix")
+_WITH_BACKLOG = ("tcp", "tcp6", "unix")
 
 
 def endpoint_for(reactor: Any, description: str, backlog: int, trusts: Callable[[str], bool]) -> IStreamServerEndpoint:

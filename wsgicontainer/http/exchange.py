@@ -159,7 +159,11 @@ class Exchange:
 
     def prepare(self, status: str, fields: Fields) -> ResponseHead:
         """Check and render a response's head. Raises ApplicationError."""
-        head: ResponseHead = self.connection.site.responses.render(status, fields)
+        site = self.connection.site
+        responses = site.responses
+        if site.over_tls is not None and self.connection.template["wsgi.url_scheme"] == "https":
+            responses = site.over_tls
+        head: ResponseHead = responses.render(status, fields)
         return head
 
     def early_hints(self, fields: Fields) -> None:

@@ -16,8 +16,10 @@ from wsgicontainer.errors import ApplicationError
 from wsgicontainer.http import headers
 from wsgicontainer.messages import Fields, ResponseHead
 
-_PLAIN, _LENGTH, _CONNECTION, _SERVER, _DATE, _FICKLE = range(6)
+_PLAIN, _LENGTH, _CONNECTION, _SERVER, _DATE, _HSTS, _FICKLE = range(7)
 _KINDS = {"content-length": _LENGTH, "connection": _CONNECTION, "server": _SERVER, "date": _DATE}
+_KINDS["strict-transport-security"] = _HSTS
+_OURS = frozenset({_SERVER, _DATE, _HSTS})
 _KINDS |= dict.fromkeys(("set-cookie", "etag", "last-modified", "location", "expires", "content-range"), _FICKLE)
 WITHOUT_CONTENT = frozenset({204, 205, 304})
 """RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5."""
@@ -36,9 +38,13 @@ _Line = tuple[str, int, int]
 class ResponseHeads:
     """Checks and renders. Runs in: any; the memos' operations are atomic and their entries values."""
 
-    def __init__(self, server: str, clock: Callable[[], float] = time) -> None:
-        """`server` names this software in the Server field; `clock` tells the seconds since the epoch."""
+    def __init__(self, server: str, clock: Callable[[], float] = time, hsts: int | None = None) -> None:
+        """`server` names this software in the Server field; `clock` tells the seconds since the epoch.
+
+        `hsts` is how many seconds browsers shall keep to TLS (RFC 6797), for replies that go over it.
+        """
         self._server = f"Server: {server}\r\n"
+        self._hsts = "" if hsts is None else f"Strict-Transport-Security: max-age={hsts}\r\n"
         self._clock, self._second = clock, -1.0
         self._date = ""
         self._heads: dict[tuple[object, ...], ResponseHead] = {_LAST: _NO_HEAD}
@@ -46,7 +52,7 @@ class ResponseHeads:
         self._lines: dict[tuple[str, str], _Line] = {}
 
     def render(self, status: str, fields: Fields) -> ResponseHead:
-        """Return the head of a response; the application's own Server and Date stand.
+        """Return the head of a response; the application's own Server, Date and HSTS stand.
 
         Raises ApplicationError for what PEP 3333 or RFC 9110 forbids.
         """
@@ -79,7 +85,8 @@ class ResponseHeads:
         self._second = float(second)
 
     def _render(self, key: tuple[object, ...], status: str, fields: Fields) -> ResponseHead:
-        heads, server, date = self._heads, self._server, self._date
+        heads, date = self._heads, self._date
+        own: set[int] | None = None  # what the application gives itself of what we would give
         code, text = self._statuses.get(status) or self._status(status)
         length: int | None = None
         close, lasting = False, True
@@ -92,17 +99,22 @@ class ResponseHeads:
                 length = octets
             elif kind == _CONNECTION:
                 close = True
-            elif kind == _SERVER:
-                server = ""
-            elif kind == _DATE:
-                date = ""
+            elif kind in _OURS:
+                own = {kind, *(own or ())}
             lasting = lasting and pair in self._lines
-        block = text + server + date
+        block = text + self._rest(own, date)
         whole = None if close or code in WITHOUT_CONTENT else _framed(block, length)
         head = ResponseHead(code, status, list(fields), block, length, close, whole)
         if lasting and len(heads) < _MEMO_ENTRIES:
             heads[key] = head
         return head
+
+    def _rest(self, own: set[int] | None, date: str) -> str:
+        """Return the lines that stand in every response, but for those that the application gives itself."""
+        if own is None:
+            return self._server + date + self._hsts
+        lines = (_SERVER, self._server), (_DATE, date), (_HSTS, self._hsts)
+        return "".join(line for kind, line in lines if kind not in own)
 
     def _status(self, status: object) -> tuple[int, str]:
         code = headers.status_code(status)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from wsgicontainer.interfaces import IResponder
 
@@ -17,6 +17,11 @@ class Routes:
         """
         self._mounts = sorted(((prefix.rstrip("/"), responder) for prefix, responder in mounts), key=_longest_first)
         self._fallback, self._server_wide = fallback, server_wide
+
+    def behind(self, stand_before: Callable[[IResponder], IResponder]) -> Routes:
+        """Return the same routes with something before each responder, but not before what is server-wide."""
+        mounts = [(prefix, stand_before(responder)) for prefix, responder in self._mounts]
+        return Routes(mounts, stand_before(self._fallback), self._server_wide)
 
     def find(self, path: str) -> tuple[str, IResponder]:
         """Return the prefix that matched ("" for the fallback) and who answers there."""

@@ -14,7 +14,7 @@ from wsgicontainer.http.forwarding import UNIX, Proxies
 from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
-from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll, IWire
+from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll, ISecureWire, IWire
 from wsgicontainer.messages import Moment
 
 
@@ -45,7 +45,7 @@ class ContentLimits:
 
 @define(eq=False)
 class Site:
-    """Shared by all threads; only `draining` changes after the start."""
+    """Shared by all threads; only `draining` and `https_port` change after they were made."""
 
     parser: HeadParser
     responses: ResponseHeads
@@ -62,6 +62,10 @@ class Site:
     """Who may speak for clients."""
     proxied: HeadParser | None = None
     """Reads their heads: the parser that knows `proxies`."""
+    over_tls: ResponseHeads | None = None
+    """Renders what goes over TLS, if that differs."""
+    https_port: int = 0
+    """The number of the first port with TLS, once it listens."""
     draining: bool = False
     new_exchange: Callable[[], Exchange] = Exchange
     moment: Moment = Factory(Moment)
@@ -88,6 +92,8 @@ class Site:
         template["SERVER_PORT"] = port or ("443" if wire.secure else "80")
         template["wsgi.url_scheme"] = "https" if wire.secure else "http"
         template["wsgicontainer.disconnected"] = wire.gone
+        if wire.secure and ISecureWire.providedBy(wire):
+            template.update(wire.variables())
         template.update(origin or {})
         return template
 

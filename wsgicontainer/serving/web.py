@@ -18,13 +18,14 @@ from attrs import frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsgicontainer.connections.overflow import IN_KERNEL
 from wsgicontainer.connections.roll import Roll
+from wsgicontainer.connections.taking import Taking
 from wsgicontainer.errors import BootError
 from wsgicontainer.http.site import Site
 
@@ -45,10 +46,13 @@ PARTING = 0.25
 
 @frozen
 class Listener:
-    """An endpoint and how the operator wrote it."""
+    """An endpoint, how the operator wrote it, and who takes its connections."""
 
     description: str
     endpoint: IStreamServerEndpoint
+    factory: Taking
+    secure: bool = False
+    """Whether it speaks TLS."""
 
 
 class WebService(Service):
@@ -60,15 +64,12 @@ class WebService(Service):
         self,
         reactor: Any,
         listeners: Sequence[Listener],
-        factory: IProtocolFactory,
         site: Site,
         roll: Roll,
         graceful: float,
-        adopt: Callable[[Any], Any] = lambda port: port,
     ) -> None:
-        """`graceful` is how many seconds a drain waits for what runs; `adopt` returns what stands for a port."""
-        self._adopt = adopt
-        self._reactor, self._listeners, self._factory = reactor, listeners, factory
+        """`graceful` is how many seconds a drain waits for what runs."""
+        self._reactor, self._listeners = reactor, listeners
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
         self._listening = self._hurried = False
@@ -118,18 +119,20 @@ class WebService(Service):
         self._listening = True
         for listener in self._listeners:
             failures: list[Failure] = []
-            waiting = listener.endpoint.listen(self._factory)
-            waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener.description,))
+            waiting = listener.endpoint.listen(listener.factory)
+            waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener,))
             if failures:
                 self._abandon()
                 raise _refusal(listener.description, failures[0])
 
-    def _opened(self, port: Any, description: str) -> None:
-        port = self._adopt(port)
+    def _opened(self, port: Any, listener: Listener) -> None:
+        port = listener.factory.adopt(port)
         self._ports.append(port)
+        if listener.secure and not self._site.https_port:
+            self._site.https_port = getattr(port.getHost(), "port", 0)
         _bound_unsent(port)
         _bound_accepts(port, self._roll.room)
-        _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), description))
+        _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), listener))
 
     def _abandon(self) -> None:
         for port in self._ports:
@@ -211,12 +214,12 @@ async def _ended(waiting: Any) -> None:
         await waiting
 
 
-def _where(host: Any, description: str) -> str:
+def _where(host: Any, listener: Listener) -> str:
     """Say where a port listens, as a person would type it."""
-    scheme = "https" if description.startswith(("ssl:", "tls:", "txsni:", "txacme:")) else "http"
+    scheme = "https" if listener.secure else "http"
     name = getattr(host, "host", None)
     if name is None:
-        path = getattr(host, "name", None) or description
+        path = getattr(host, "name", None) or listener.description
         return f"unix:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
     name = f"[{name}]" if ":" in name else name
     return f"{scheme}://{name}:{host.port}"

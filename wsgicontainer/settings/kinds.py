@@ -120,6 +120,17 @@ def _parse_choice(names: tuple[str, ...], text: str) -> str:
     return text
 
 
+def _parse_flag(text: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise Wrong("is neither true nor false")
+    return _FLAGS[text.lower()]
+
+
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+FLAG = Kind("", _parse_flag, bool)
+"""What is said by its name alone on the command line; elsewhere its value is true or false."""
+
+
 def path(metavar: str) -> Kind:
     """Make the kind of file names; whether the file is there is asked at boot."""
     return Kind(metavar, _parse_path)
@@ -129,6 +140,15 @@ def _parse_path(text: str) -> str:
     if not text or "\0" in text:
         raise Wrong("is not a file name")
     return text
+
+
+def _parse_ciphers(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9+!@=:,_ -]+", text):
+        raise Wrong("is no list of ciphers as OpenSSL writes them")
+    return text
+
+
+CIPHERS = Kind("CIPHERS", _parse_ciphers)
 
 
 def _parse_log_format(text: str) -> str:

@@ -13,6 +13,7 @@ from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 
 from wsgicontainer.settings.kinds import Kind, Wrong, escape, split_escaped
+from wsgicontainer.settings.securing import KINDS, secured
 
 
 def _parse_endpoint(text: str) -> str:
@@ -20,13 +21,14 @@ def _parse_endpoint(text: str) -> str:
     kind, *rest = split_escaped(text, ":")
     if not rest:
         raise Wrong("does not say what to listen on", f"tcp:{text}" if text.isdecimal() else "")
-    if kind in ("txsni", "txacme", "le", "lets"):
-        raise Wrong(
-            f"asks for {kind}:, which this version does not have", "ssl:443:privateKey=key.pem:certKey=cert.pem"
-        )
-    if rest[0].startswith("//") or (kind not in _ENDPOINTS and _looks_like_host(text)):
+    if kind in ("txacme", "le", "lets"):
+        raise Wrong(f"asks for {kind}:, which this version does not have", "txsni:/etc/certificates:tcp:443")
+    if rest[0].startswith("//") or (kind not in (*_ENDPOINTS, *KINDS) and _looks_like_host(text)):
         raise Wrong("is an address, not an endpoint", _mend_address(text))
-    if kind == "haproxy":
+    tls = secured(text)
+    if tls is not None:
+        _parse_endpoint(tls.inside)
+    elif kind == "haproxy":
         _parse_endpoint(text.partition(":")[2])
     elif kind in _ENDPOINTS:
         _ENDPOINTS[kind](kind, rest[0])
@@ -54,10 +56,8 @@ _ENDPOINTS: Mapping[str, Callable[[str, str], None]] = MappingProxyType(
     {
         "tcp": _check_tcp,
         "tcp6": _check_tcp,
-        "ssl": _check_tcp,
         "fd": _check_descriptor,
         "unix": _check_filled,
-        "tls": _check_filled,
         "systemd": _check_filled,
     }
 )
@@ -124,3 +124,23 @@ def _proxy(word: str) -> str:
 
 
 PROXIES = Kind("CIDR,…", _parse_proxies, lambda words: ",".join(map(str, words)), listed=True)
+
+
+_PROTOCOLS = {"h2": "h2", "h1": "http/1.1"}
+"""What operators write, and its name in ALPN (RFC 7301)."""
+
+
+def _parse_protocols(text: str) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    for word in words:
+        if word not in _PROTOCOLS:
+            raise Wrong(f"names {word!r}, which is neither h2 nor h1")
+    return words
+
+
+PROTOCOLS = Kind("h2,h1", _parse_protocols, lambda words: ",".join(map(str, words)), listed=True)
+
+
+def alpn(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the protocols' names as TLS has them."""
+    return tuple(_PROTOCOLS[word] for word in words)

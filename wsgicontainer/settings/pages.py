@@ -63,7 +63,7 @@ def default_text(option: Option) -> str:
     plain = option.write(option.default) if option.default is not None else None
     if isinstance(plain, list):
         return ", ".join(str(each) for each in plain)
-    return "" if plain is None else str(plain)
+    return "" if plain is None or plain is False else str(plain)
 
 
 def toml_page(settings: Settings, origins: Mapping[str, str]) -> str:
@@ -80,7 +80,7 @@ def toml_page(settings: Settings, origins: Mapping[str, str]) -> str:
 
 
 def _toml(plain: Plain | list[Plain]) -> str:
-    """Render a value; JSON's strings are TOML's, but for DEL."""
+    """Render a value; JSON's strings and truth are TOML's, but for DEL."""
     return json.dumps(plain, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -123,7 +123,8 @@ def _reference_row(option: Option) -> str:
         ("Range", option.kind.span),
         ("Example", f"`--{option.name} {option.example}`" if option.takes_value else ""),
     ]
-    told = "\n".join(f"- {name}: {fact}" for name, fact in facts if fact and (option.takes_value or name == "TOML"))
+    shown = [name for name, _ in facts] if option.takes_value else ["Environment", "TOML"]
+    told = "\n".join(f"- {name}: {fact}" for name, fact in facts if fact and name in shown)
     again = ", may be repeated" if option.repeatable else ""
     head = f"\n### {short}`--{option.name}{' ' if option.takes_value else ''}{option.kind.metavar}`{again}\n"
     return f"{head}\n{option.help[:1].upper()}{option.help[1:]}. {option.reason}\n" + (f"\n{told}\n" if told else "")

@@ -18,6 +18,7 @@ from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.settings import kinds, listening, sites
 from wsgicontainer.settings.kinds import Kind, Plain
 from wsgicontainer.settings.option import PYTHON, Option, Spelling
+from wsgicontainer.settings.securing import secured
 from wsgicontainer.settings.sites import Mount, Static, Timer
 
 
@@ -34,13 +35,14 @@ def default_threads(cores: int) -> int:
 _THREADS = "Threads"
 _WEB = "Applications"
 _PORTS = "Listening"
+_TLS = "TLS"
 _CLOCKS = "Clocks"
 _LOAD = "Load"
 _LIMITS = "Limits"
 _LOG = "Access log"
 _PROCESS = "Process"
 _FILES = "Configuration"
-GROUPS = (_WEB, _PORTS, _THREADS, _CLOCKS, _LOAD, _LIMITS, _LOG, _PROCESS, _FILES)
+GROUPS = (_WEB, _PORTS, _TLS, _THREADS, _CLOCKS, _LOAD, _LIMITS, _LOG, _PROCESS, _FILES)
 """The order of groups in renderings."""
 
 _DAY = 86_400
@@ -120,6 +122,87 @@ class Settings:
         "127.0.0.1,10.0.0.0/8",
         default=(),
         default_text="nobody",
+    ).field()
+    http_protocols: tuple[str, ...] = Option(
+        "http-protocols",
+        listening.PROTOCOLS,
+        _PORTS,
+        "what is spoken, as TLS agrees on it (ALPN), the best first: h2, h1",
+        "h1 alone turns HTTP/2 off.",
+        "h1",
+        default=("h1",),
+    ).field()
+    redirect_https: bool = Option(
+        "redirect-https",
+        kinds.FLAG,
+        _PORTS,
+        "answer 308 to the https URL on ports without TLS",
+        "What a trusted proxy has received over TLS is served; so is /.well-known/acme-challenge/. The URL's port is"
+        " that of the first port with TLS.",
+        "true",
+        default=False,
+    ).field()
+    hsts: int | None = Option(
+        "hsts",
+        kinds.whole(0, 10 * 31_536_000),
+        _PORTS,
+        "send Strict-Transport-Security with this max-age on replies over TLS",
+        "Browsers then refuse plain HTTP for so long: begin with an hour, and end with a year. The application's own"
+        " field stands. 0 has browsers forget it.",
+        "31536000",
+        unit="seconds",
+    ).field()
+    certfile: str | None = Option(
+        "certfile",
+        kinds.path("FILE"),
+        _TLS,
+        "a certificate with its chain: every port speaks TLS with it",
+        "As gunicorn. For several names give each a file in a folder: --port txsni:DIR:tcp:443.",
+        "/etc/certificates/example.com.pem",
+    ).field()
+    keyfile: str | None = Option(
+        "keyfile",
+        kinds.path("FILE"),
+        _TLS,
+        "the private key of --certfile, if that has none",
+        "As gunicorn. Both are read anew within a second when they change, as all certificates are.",
+        "/etc/certificates/example.com.key",
+    ).field()
+    tls_min: str = Option(
+        "tls-min",
+        kinds.choice("1.2", "1.3"),
+        _TLS,
+        "the oldest version of TLS that is spoken",
+        "Everything that still gets security updates has 1.3; 1.2 is for the others. Older ones are broken.",
+        "1.2",
+        default="1.2",
+    ).field()
+    ciphers: str = Option(
+        "ciphers",
+        kinds.CIPHERS,
+        _TLS,
+        "the ciphers of TLS 1.2, as OpenSSL writes them",
+        "The default is forward secret and authenticated. TLS 1.3 has its own, all of them good.",
+        "ECDHE+AESGCM",
+        default="ECDHE+AESGCM:ECDHE+CHACHA20",
+    ).field()
+    ca_certs: str | None = Option(
+        "ca-certs",
+        kinds.path("FILE"),
+        _TLS,
+        "who may sign clients' certificates: a PEM file",
+        "With --cert-reqs. Only certificates of your own should be in it: everybody whom they sign is let in.",
+        "/etc/certificates/clients.pem",
+    ).field()
+    cert_reqs: str = Option(
+        "cert-reqs",
+        kinds.choice("none", "optional", "required"),
+        _TLS,
+        "whether clients have to show a certificate",
+        "What it says is in the environ, as SSL_CLIENT_S_DN and others. optional lets those in who show none; a wrong"
+        " one is refused with both.",
+        "required",
+        default="none",
     ).field()
     threads: int = Option(
         "threads",
@@ -405,6 +488,7 @@ class Settings:
         if not self.ports:
             raise ConfigurationError("--port: there is no endpoint to listen on; write --port tcp:8000")
         _check_proxies(self)
+        _check_tls(self)
         least, most = self.min_threads, self.threads
         if least > most:
             raise ConfigurationError(
@@ -506,11 +590,34 @@ def _check_routes(settings: Settings) -> None:
 
 def _check_proxies(settings: Settings) -> None:
     """Refuse a port that nobody could use: who sends a PROXY header must be trusted."""
-    port = next((port for port in settings.ports if port.startswith("haproxy:")), None)
+    port = next((port for port in settings.ports if _inside(port).startswith("haproxy:")), None)
     if port is not None and not settings.forwarded_allow_ips:
         raise ConfigurationError(
             f"--port: {port} believes what the proxy says of the client, so the proxy must be named; write"
             " --forwarded-allow-ips 127.0.0.1 with the proxy's address"
+        )
+
+
+def _inside(port: str) -> str:
+    tls = secured(port)
+    return port if tls is None else tls.inside
+
+
+def _check_tls(settings: Settings) -> None:
+    """Refuse what is only half said."""
+    if settings.keyfile is not None and settings.certfile is None:
+        raise ConfigurationError("--keyfile: there is no certificate for this key; write --certfile cert.pem beside it")
+    if settings.cert_reqs != "none" and settings.ca_certs is None:
+        raise ConfigurationError(
+            f"--cert-reqs: {settings.cert_reqs} needs to know who may sign clients' certificates; write --ca-certs"
+            " clients.pem beside it"
+        )
+    if settings.ca_certs is not None and settings.cert_reqs == "none":
+        raise ConfigurationError("--ca-certs: clients are not asked for certificates; write --cert-reqs required")
+    if settings.redirect_https and settings.certfile is not None:
+        raise ConfigurationError(
+            "--redirect-https: with --certfile every port speaks TLS, and none is left to redirect; write --port"
+            " ssl:443:privateKey=key.pem:certKey=cert.pem --port tcp:80"
         )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import socket
+import ssl
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from authority import Authority
 from twisted.internet import tcp, unix
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, ISSLTransport
@@ -22,6 +25,7 @@ from wsgicontainer.connections.ownership import Ownership
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.socketwire import SocketWire
 from wsgicontainer.connections.taking import Taking
+from wsgicontainer.connections.tlswire import Front
 from wsgicontainer.connections.transportwire import TransportWire
 
 ROOM = Room(budget=1000, patience=1.0)
@@ -238,6 +242,60 @@ def test_a_real_connection_is_gone_at_once(no_collector):
     assert [each() for each in opened] == [None, None]
     nest.close()
     house.nest.close()
+
+
+@pytest.mark.parametrize("cut", [0, 10, 1000])
+def test_a_tls_connection_is_led_like_a_plain_one_and_gone_at_once(no_collector, tmp_path, cut):
+    """Whole, after half a hello, and before the first octet."""
+    from wsgicontainer.http.h1 import Connection
+
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.write(tmp_path, "a.example"))
+    site, nest, house = make_site(), Nest(), House()
+    opened: list[weakref.ref[Any]] = []
+
+    def open_connection(wire: Any) -> Connection:
+        connection = Connection(site, wire)
+        opened.append(weakref.ref(wire._below._socket))
+        return connection
+
+    house.factory = Taking(open_connection, nest, house.reactor, ROOM, Front(context))
+    transport, peer = house.accept_socket()
+    del transport
+    peer.settimeout(10)
+    come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = authority.client().wrap_bio(come, go, server_hostname="a.example")
+    with suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = go.read()
+    peer.sendall(hello[:cut])
+    nest.take(0)
+    if cut >= len(hello):
+        come.write(peer.recv(65536))
+        client.do_handshake()
+        client.write(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n" * 2)
+        peer.sendall(go.read())
+        nest.take(0)
+        while come.write(peer.recv(65536)) and not (reply := _read(client)):
+            pass
+        assert reply.startswith(b"HTTP/1.1 204 ")
+        assert reply.count(b"HTTP/1.1 204 ") == 2
+    assert len(site.roll) == 1
+    peer.close()
+    nest.take(0)
+    assert len(site.roll) == 0
+    assert [each() for each in opened] == [None]
+    nest.close()
+    house.nest.close()
+
+
+def _read(client: ssl.SSLObject) -> bytes:
+    data = b""
+    with suppress(ssl.SSLWantReadError):
+        while part := client.read(65536):
+            data += part
+    return data
 
 
 def make_site() -> Any:

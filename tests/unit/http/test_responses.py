@@ -124,3 +124,13 @@ def test_a_head_that_repeats_is_rendered_once(heads):
     assert heads.render("200 OK", [("Content-Type", "text/html")]) is head
     cookie = [("Set-Cookie", "a")]
     assert heads.render("200 OK", cookie) is not heads.render("200 OK", cookie)
+
+
+def test_hsts_goes_with_every_head_unless_the_application_has_its_own():
+    heads = ResponseHeads("us", lambda: 7.5, hsts=60)
+    for _ in range(2):
+        assert "Strict-Transport-Security: max-age=60\r\n" in heads.render("200 OK", [("X", "y")]).block
+        own = heads.render("200 OK", [("strict-transport-security", "max-age=1"), ("Server", "mine")]).block
+        assert own.lower().count("strict-transport-security") == 1 and "max-age=1\r\n" in own
+        assert "Server: us" not in own and "Date: " in own
+    assert "Strict" not in ResponseHeads("us").render("200 OK", []).block

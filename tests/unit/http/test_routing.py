@@ -53,3 +53,10 @@ def test_a_mount_at_the_root_takes_paths_but_not_the_server():
     routes = Routes([("/", Named("root"))], Named("fallback"), Named("server"))
     assert [routes.find(path)[1].name for path in ("/", "/x", "*")] == ["root", "root", "server"]
     assert routes.find("/x")[0] == ""
+
+
+def test_something_may_stand_before_every_responder_but_the_servers_own():
+    routes = Routes([("/one", Named("one"))], Named("other"), Named("own"))
+    routes = routes.behind(lambda responder: Named(f"before {responder.name}"))
+    found = [routes.find(path)[1].name for path in ("/one/x", "/x", "*")]
+    assert found == ["before one", "before other", "own"]

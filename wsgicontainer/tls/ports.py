@@ -1,0 +1,69 @@
+"""All of a server's TLS: one policy, and for each source of certificates its index and its front context.
+
+Ports with the same source share both, so a ticket from one is good on the other.
+Runs in: reactor thread, or before there is one.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from ssl import SSLContext
+
+from twisted.logger import Logger
+
+from wsgicontainer.errors import BootError
+from wsgicontainer.tls.certificates import Certificates, Files, folder, single
+from wsgicontainer.tls.contexts import Policy, blank, context_for, front_for
+
+_log = Logger()
+
+
+class Presented:
+    """What is presented on all ports. Only `look` changes anything after the start."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Check the policy. Raises ConfigurationError, BootError."""
+        blank(policy)
+        self._policy = policy
+        self._sources: dict[str | Files, tuple[Certificates, SSLContext]] = {}
+
+    def folder(self, label: str, directory: str) -> SSLContext:
+        """Return the front context of a folder; `label` is what the operator wrote.
+
+        Raises BootError if it can't be read. That nothing in it can be served is only told: it may come.
+        """
+        certificates, front = self._source(directory, Certificates(folder(directory), self._build))
+        try:
+            folder(directory)()
+        except OSError as error:
+            raise BootError(
+                f"{label}: {directory} can't be read ({error.strerror}); name a folder that this user may read"
+            ) from None
+        if not len(certificates):
+            _log.warn("{directory} has no certificate: every TLS connection fails until one comes", directory=directory)
+        return front
+
+    def files(self, label: str, files: Files) -> SSLContext:
+        """Return the front context of the one certificate that these files make. Raises BootError."""
+        certificates, front = self._source(files, Certificates(single(files), self._build))
+        if not len(certificates):
+            raise BootError(
+                f"{label}: {' and '.join(files)} can't be served ({certificates.reason}); name the PEM files of a "
+                "certificate and its key"
+            )
+        return front
+
+    def look(self) -> None:
+        """Take over what has changed on disk."""
+        for certificates, _ in self._sources.values():
+            certificates.look()
+
+    def _source(self, name: str | Files, certificates: Certificates) -> tuple[Certificates, SSLContext]:
+        if name not in self._sources:
+            certificates.look()
+            self._sources[name] = certificates, front_for(self._policy, certificates.find)
+        return self._sources[name]
+
+    @property
+    def _build(self) -> partial[SSLContext]:
+        return partial(context_for, self._policy)

@@ -39,6 +39,8 @@ from wsgicontainer.http.head import HeadLimits, HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
+from wsgicontainer.http2.connection import successor
+from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.leaving import Leaving
@@ -163,12 +165,9 @@ def _web(
     site = _site(settings, threads, roll, log)
     if nest is not None:
         site.moment = nest.moment
-    factory = Taking(
-        lambda wire: Connection(site, wire),
-        nest,
-        reactor,
-        Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk)),
-    )
+    room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
+    site.successor = successor(Shared(settings.max_concurrent_streams, room))
+    factory = Taking(lambda wire: Connection(site, wire), nest, reactor, room)
     trusts = Proxies(settings.forwarded_allow_ips).trusts
     ports = [(port, endpoint_for(reactor, port, settings.backlog, trusts)) for port in settings.ports]
     listeners = [Listener(description, endpoint) for description, endpoint in ports]

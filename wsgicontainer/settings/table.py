@@ -273,6 +273,17 @@ class Settings:
         default=2048,
         unit="connections",
     ).field()
+    max_concurrent_streams: int = Option(
+        "max-concurrent-streams",
+        kinds.whole(1, 10_000),
+        _LOAD,
+        "most requests of one HTTP/2 connection at once; beyond them streams are refused",
+        "A request counts until its thread is done with it, also if its client has reset it: so a client can't queue"
+        " more work than this. RFC 9113 wants at least 100.",
+        "100",
+        default=100,
+        unit="streams",
+    ).field()
     limit_request_line: int = Option(
         "limit-request-line",
         kinds.size(64, 2**20),

@@ -1,0 +1,159 @@
+"""The state machine of the `h2` library, as far as we use it: frames in, events out, and what it wants sent.
+
+It keeps the states of connection and streams, both directions' windows, and the two HPACK tables. It sees no field:
+what was decoded is taken away before it looks (`fields`), as it would end the connection for what is one stream's
+mistake, and look at each field thrice. It learns of no GOAWAY either: it would send nothing any more, where the streams
+that run are to be finished. Runs in: the connection's owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import Event
+from h2.exceptions import H2Error, ProtocolError, StreamClosedError
+from h2.settings import SettingCodes, Settings
+from hpack import Decoder, OversizedHeaderListError
+
+from wsgicontainer.http2.frames import ENHANCE_YOUR_CALM, PREFACE, PROTOCOL_ERROR, Fault
+from wsgicontainer.http2.head import Field
+
+WINDOW = 262_144
+"""Octets of a stream's content that may be on their way, and a quarter of a connection's.
+
+Nothing of it waits in memory: what has come is spooled at once, and then the windows are opened by as much."""
+_FIRST_WINDOW = 65_535
+"""What every connection begins with (RFC 9113 section 6.9.2)."""
+_TABLE = 4096
+"""Octets of our encoder's table, however much the peer would keep."""
+_UNBOUNDED = 2**31 - 1
+_LARGEST_FRAME = 65_536
+"""Octets of a frame of ours, however long the peer takes them: others have their turn after it."""
+_CLOSED = 1000
+"""Ended streams whose end is remembered."""
+LOST = (H2Error, KeyError)
+"""What sending raises on a stream that the state machine has ended by itself."""
+_NO_FIELDS: list[Field] = []
+
+
+class _Decoder(Decoder):
+    """Keeps the fields for us."""
+
+    def __init__(self, longest: int) -> None:
+        super().__init__()
+        self.max_header_list_size = longest
+        self.fields: list[Field] = []
+
+    def decode(self, data: bytes, raw: bool = False) -> list[Field]:  # type: ignore[override]
+        """Decode, and show nothing of it."""
+        self.fields = super().decode(data, raw=True)  # type: ignore[assignment]
+        return _NO_FIELDS
+
+
+class _Connection(H2Connection):
+    """With less memory for what has ended: 65,536 streams of each connection otherwise."""
+
+    MAX_CLOSED_STREAMS = _CLOSED
+
+
+class Machine:
+    """One connection's states."""
+
+    def __init__(self, streams: int, longest_section: int, window: int = WINDOW) -> None:
+        """Announce so many concurrent streams, the longest field section, and a stream's window, in octets.
+
+        Sections up to twice as long are decoded, to be refused; what is longer raises Fault.
+        """
+        config = H2Configuration(
+            client_side=False,
+            header_encoding=None,
+            validate_inbound_headers=False,
+            normalize_inbound_headers=False,
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+        )
+        self._h2 = machine = _Connection(config)
+        self._decoder = machine.decoder = _Decoder(2 * longest_section)
+        machine.local_settings = Settings(
+            client=False,
+            initial_values={
+                SettingCodes.MAX_CONCURRENT_STREAMS: streams,
+                SettingCodes.MAX_HEADER_LIST_SIZE: longest_section,
+                SettingCodes.INITIAL_WINDOW_SIZE: window,
+            },
+        )
+        machine.initiate_connection()
+        # Ours to count: it would end the connection for one stream too many.
+        machine.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = _UNBOUNDED
+        machine.local_settings.acknowledge()
+        machine.increment_flow_control_window(4 * window - _FIRST_WINDOW)
+        machine.receive_data(PREFACE)  # `frames` has seen it
+
+    @property
+    def fields(self) -> list[Field]:
+        """What the last request or trailer section has said."""
+        return self._decoder.fields
+
+    @property
+    def highest(self) -> int:
+        """The last stream that the peer has opened."""
+        return self._h2.highest_inbound_stream_id
+
+    def take(self, frame: bytes) -> list[Event]:
+        """Take one frame. Raises Fault."""
+        try:
+            return self._h2.receive_data(frame)
+        except ProtocolError as error:
+            self._h2.clear_outbound_data_buffer()
+            code = ENHANCE_YOUR_CALM if isinstance(error.__cause__, OversizedHeaderListError) else error.error_code
+            raise Fault(int(code), str(error)) from None
+        except (ValueError, TypeError, KeyError, IndexError) as error:  # h2's own surprises are the peer's doing
+            raise Fault(PROTOCOL_ERROR, f"{type(error).__name__} in the state machine") from error
+
+    def bound_table(self) -> None:
+        """Keep our encoder's table small after a change of the peer's settings."""
+        if self._h2.encoder.header_table_size > _TABLE:
+            self._h2.encoder.header_table_size = _TABLE
+
+    # Sending
+
+    def pending(self) -> bytes:
+        """Return what has to be sent: frames in their order."""
+        return self._h2.data_to_send()
+
+    def send_head(self, stream: int, fields: Iterable[Field], last: bool) -> None:
+        """Send a field section."""
+        self._h2.send_headers(stream, fields, end_stream=last)
+
+    def send_data(self, stream: int, data: bytes, last: bool) -> None:
+        """Send content, not more than `room` has said."""
+        self._h2.send_data(stream, data, end_stream=last)
+
+    def room(self, stream: int) -> int:
+        """Return how many octets of content may be sent in one frame; 0 or less if a window is closed."""
+        h2 = self._h2
+        return min(
+            h2.outbound_flow_control_window,
+            h2.streams[stream].outbound_flow_control_window,
+            h2.max_outbound_frame_size,
+            _LARGEST_FRAME,
+        )
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection's own window is closed."""
+        return self._h2.outbound_flow_control_window <= 0
+
+    def reset(self, stream: int, code: int) -> None:
+        """End a stream at once; nothing if it has ended."""
+        try:
+            self._h2.reset_stream(stream, code)
+        except StreamClosedError:
+            pass
+
+    def received(self, stream: int, octets: int) -> None:
+        """Open the windows by what was taken."""
+        if octets:
+            self._h2.acknowledge_received_data(octets, stream)

@@ -20,18 +20,17 @@ from typing import Any
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from wsgicontainer.connections.overflow import Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.site import Site
 from wsgicontainer.http2 import frames
 from wsgicontainer.http2.frames import Cutter, Fault, goaway
 from wsgicontainer.http2.head import read_priority
-from wsgicontainer.http2.machine import LOST, Machine
-from wsgicontainer.http2.manners import PROVOKED, SERVED, Manners
+from wsgicontainer.http2.machine import Machine
+from wsgicontainer.http2.manners import PROVOKED, Manners
 from wsgicontainer.http2.requests import Requests, Shared
+from wsgicontainer.http2.sending import Sender
 from wsgicontainer.http2.stream import Stream
-from wsgicontainer.http2.turns import Turns
 from wsgicontainer.interfaces import IOwnership, ISuccessor, IWire
 
 _log = Logger()
@@ -43,13 +42,9 @@ _TURN = 16
 """Receives, or batches sent, in one turn, so that one busy peer lets the others have theirs."""
 _TURN_SECONDS = 0.002
 """The same in seconds, for receives."""
-_BATCH = 65_536
-"""Octets put together before the wire is asked to take them: what may wait in memory behind a wire that chokes."""
 _NOTICE = 0.1
 """Seconds from the warning to the last word of a drain: requests on their way arrive within a round trip."""
 _FIRST_LINE = b"PRI * HTTP/2.0\r\n"
-_STEP = 1024
-"""Octets that a stream has to take within --send-timeout, or all there are: a window that drips is no progress."""
 
 
 @implementer(ISuccessor)
@@ -69,10 +64,10 @@ class Connection:
         self.last: float = inf
         """The last stream that is served; infinite until the last word of a drain."""
         self.machine = Machine(shared.streams, site.limits.head)
+        self.sender = Sender(self)
         self._own = own or site.new_ownership()
-        self._requests = Requests(self)
+        self.requests = Requests(self)
         self._cutter = Cutter(2 * site.limits.head)
-        self._turns, self._blocked = Turns(), dict[int, Stream]()
         self._news: deque[Stream] = deque()
         self._early, self._ours = octets, b""
         self._rung = self._choked = self._closed = self._peer_leaves = self._crowded = False
@@ -112,7 +107,7 @@ class Connection:
             self.deadline = now + self.site.clocks.keep_alive
         if self._step is not Connection._serve:
             self._hurry(now)
-        elif self.streams:
+        elif self.streams or self._choked:
             self._look_at_clocks(now)
         elif self.deadline < now:
             self._say_goodbye()
@@ -120,7 +115,7 @@ class Connection:
 
     def leave(self) -> None:
         """Warn at first, then tell which stream is the last, and close when all have ended. Runs in: reactor thread."""
-        if self._step is not Connection._serve or not self._own.seize():
+        if not self._serves() or not self._own.seize():
             return
         now = monotonic()
         if not self._warned:
@@ -133,12 +128,15 @@ class Connection:
 
     def make_room(self) -> bool:
         """Close if no request runs or comes: newcomers need the place. Runs in: reactor thread."""
-        if self.streams or self._step is not Connection._serve or not self._own.seize():
+        if self.streams or not self._serves() or not self._own.seize():
             return False
         self._rung = self._crowded = True  # after a last look
         self.go_on()
         self._crowded = False
-        return self._step is not Connection._serve or self._closed
+        return not self._serves()
+
+    def _serves(self) -> bool:
+        return self._step is Connection._serve and not self._closed
 
     def cut(self) -> None:
         """End at once, whatever is running. Runs in: any."""
@@ -154,8 +152,12 @@ class Connection:
             except Exception:  # noqa: BLE001 (a mistake of ours costs this connection, not the thread that reads for all)
                 _log.failure("A connection failed")
                 self._close(reset=True)
-            if self._closed or not self._own.release():
+            if not self._has_word():
                 return
+
+    def _has_word(self) -> bool:
+        """Let go; True if word was left and the caller owns it again."""
+        return not self._closed and self._own.release()
 
     # The steps
 
@@ -177,21 +179,26 @@ class Connection:
             self._rung = wire.drained = False
         until = 0.0
         for _ in range(_TURN):
-            data, self._early = self._early, b""
-            if not data:
-                received = None if wire.drained else wire.receive()
-                if received is None:
-                    return
-                if not received:
-                    raise PeerGone("closed")
-                data = received
+            data = self._received()
+            if data is None:
+                return
             now = monotonic()
-            until = until or now + _TURN_SECONDS
+            if not until:
+                until = now + _TURN_SECONDS
             self._read(data, now)
             if now > until:
                 break
         if not wire.drained:
             wire.look_again()
+
+    def _received(self) -> bytes | None:
+        data, self._early = self._early, b""
+        if data:
+            return data
+        received = None if self.wire.drained else self.wire.receive()
+        if received == b"":
+            raise PeerGone("closed")
+        return received
 
     def _read(self, data: bytes, now: float) -> None:
         machine, manners = self.machine, self.manners
@@ -219,26 +226,12 @@ class Connection:
                 raise Fault(frames.PROTOCOL_ERROR, "a malformed PRIORITY_UPDATE")
             stream = self.streams.get(int.from_bytes(frame[9:13], "big") & 0x7FFFFFFF)
             if stream is not None:
-                self._turns.change(stream, read_priority(frame[13:]))
+                self.sender.change(stream, read_priority(frame[13:]))
 
     # Events
 
-    def _window_opened(self, event: Any) -> None:
-        if not event.stream_id:
-            self._unblock()
-        elif stream := self._blocked.pop(event.stream_id, None):
-            self._turns.add(stream)
-
-    def _settings_changed(self, event: Any) -> None:
-        self.machine.bound_table()
-        self._unblock()
-
-    def _unblock(self) -> None:
-        for stream in self._blocked.values():
-            self._turns.add(stream)
-        self._blocked.clear()
-
-    def _stream_reset(self, event: Any) -> None:
+    def reset(self, event: Any) -> None:
+        """Take the end of a stream that its peer has brought about. Raises Fault."""
         if not event.remote_reset:
             self.manners.take(PROVOKED, self.site.moment.now, "resets that it has provoked")
         stream = self.streams.get(event.stream_id)
@@ -247,23 +240,19 @@ class Connection:
 
     def drop(self, stream: Stream) -> None:
         """End a stream before its time; who still works for it is told, and keeps its place until then."""
-        self._turns.leave(stream)
-        self._blocked.pop(stream.number, None)
+        self.sender.forget(stream)
         if stream.arrival is not None:
-            self._requests.lost(stream)
+            self.requests.lost(stream)
         stream.kill()
         if stream.done:
             self.streams.pop(stream.number, None)
-
-    # Sending
 
     def _hear_news(self) -> None:
         news = self._news
         while news:
             stream = news.popleft()
             if stream.unsent:
-                if stream.number not in self._blocked:
-                    self._turns.add(stream)
+                self.sender.offer(stream)
             elif stream.done and (stream.closed or stream.dead):
                 self.streams.pop(stream.number, None)
 
@@ -274,76 +263,20 @@ class Connection:
             return
         self._choked = False
         for _ in range(_TURN):
-            filled, left = 0, True
-            while left and filled < _BATCH:
-                stream = self._turns.next()
-                left = stream is not None
-                if stream is not None:
-                    try:
-                        filled += self._give(stream)
-                    except LOST:
-                        self.drop(stream)
+            more = self.sender.fill()
             octets, self._ours = self._ours + self.machine.pending(), b""
             if not octets:
                 return
             if not wire.send(octets) and not wire.flush():
                 self._choked = True
                 return
-            if not left:
+            if not more:
                 return
         wire.look_again()
 
-    def _give(self, stream: Stream) -> int:
-        """Put the next frame of a stream into the state machine; return how many octets that were."""
-        machine, number = self.machine, stream.number
-        fields, last = stream.next_head()
-        if fields is not None:
-            machine.send_head(number, fields, last and not stream.broken)
-            if last:
-                self._finish(stream)
-            return 100
-        if last:
-            if not stream.broken:
-                machine.send_data(number, b"", True)
-            self._finish(stream)
-            return 9
-        if not stream.has_content():
-            self._turns.leave(stream)
-            return 0
-        room = machine.room(number)
-        if room <= 0:
-            self._turns.leave(stream)
-            self._blocked[number] = stream
-            return 0
-        try:
-            data, last = stream.next_content(room)
-        except OSError:
-            stream.broken = True
-            self._finish(stream)
-            return 0
-        machine.send_data(number, data, last and not stream.broken)
-        self.manners.sent(len(data))
-        if last:
-            self._finish(stream)
-        return len(data)
-
-    def _finish(self, stream: Stream) -> None:
-        """Take leave of a stream whose reply has ended, well or not."""
-        stream.closed = True
-        self._turns.leave(stream)
-        if stream.broken:
-            self.machine.reset(stream.number, frames.INTERNAL_ERROR)
-            stream.kill()
-        else:
-            self.manners.earn(SERVED)
-            if not stream.whole:  # nobody wants the rest of the request (RFC 9113 section 8.1)
-                self.machine.reset(stream.number, frames.NO_ERROR)
-        if stream.done:
-            self.streams.pop(stream.number, None)
-
     def _settle(self) -> None:
         """Set the next deadline, or leave if nothing is left to do."""
-        if self.streams:
+        if self.streams or self._choked:
             self._idle, self.deadline = False, _BUSY
             return
         if self._crowded:
@@ -363,29 +296,31 @@ class Connection:
 
     def _look_at_clocks(self, now: float) -> None:
         """End streams whose peer lets them wait, and the connection if all of them do."""
-        patient = self.site.clocks.send
-        stuck, waiting = [], 0
-        for stream in list(self.streams.values()):
-            if stream.arrival is not None:
-                if stream.until < now:
-                    self._requests.time_out(stream)
-            elif stream.unsent:
-                waiting += 1
-                if stream.number not in self._blocked or not stream.since or stream.sent - stream.mark >= _STEP:
-                    stream.mark, stream.since = stream.sent, now
-                elif now - stream.since > patient:
-                    stuck.append(stream)
-        if self._choked and self.wire.progress != self._mark:
-            self._mark, self._since = self.wire.progress, now
-        elif self._choked and now - self._since > patient:
+        patience = self.site.clocks.send
+        if self._wire_is_stuck(now):
             self._close(reset=True)
             return
-        if stuck and len(stuck) == waiting:
-            self.end(Fault(frames.ENHANCE_YOUR_CALM, f"its windows took nothing for {patient:g} s"))
+        for stream in list(self.streams.values()):
+            if stream.arrival is not None and stream.until < now:
+                self.requests.time_out(stream)
+        waiting = [stream for stream in self.streams.values() if stream.arrival is None and stream.unsent]
+        stuck = [stream for stream in waiting if self.sender.is_stuck(stream, now, patience)]
+        if stuck and len(stuck) == len(waiting):
+            self.end(Fault(frames.ENHANCE_YOUR_CALM, f"its windows took nothing for {patience:g} s"))
             return
         for stream in stuck:
             self.machine.reset(stream.number, frames.CANCEL)
             self.drop(stream)
+
+    def _wire_is_stuck(self, now: float) -> bool:
+        """Tell whether the peer has taken nothing at all for too long, of what waits for it."""
+        if not self._choked:
+            self._mark = None
+        elif self.wire.progress != self._mark:
+            self._mark, self._since = self.wire.progress, now
+        else:
+            return now - self._since > self.site.clocks.send
+        return False
 
     def _hurry(self, now: float) -> None:
         """Go on with the end of a connection whose peer takes too long."""
@@ -479,11 +414,12 @@ def successor(shared: Shared) -> Callable[[Site, IWire, IOwnership, bytes], Conn
 
 
 _HEEDED: dict[str, Callable[[Connection, Any], None]] = {
-    "RequestReceived": lambda self, event: self._requests.received(event),  # noqa: SLF001
-    "DataReceived": lambda self, event: self._requests.content(event),  # noqa: SLF001
-    "TrailersReceived": lambda self, event: self._requests.trailers(event),  # noqa: SLF001
-    "StreamEnded": lambda self, event: self._requests.ended(event),  # noqa: SLF001
-    "StreamReset": Connection._stream_reset,  # noqa: SLF001
-    "WindowUpdated": Connection._window_opened,  # noqa: SLF001
-    "RemoteSettingsChanged": Connection._settings_changed,  # noqa: SLF001
+    "RequestReceived": lambda self, event: self.requests.received(event),
+    "DataReceived": lambda self, event: self.requests.content(event),
+    "TrailersReceived": lambda self, event: self.requests.trailers(event),
+    "StreamEnded": lambda self, event: self.requests.ended(event),
+    "StreamReset": lambda self, event: self.reset(event),
+    "WindowUpdated": lambda self, event: self.sender.window_opened(event.stream_id),
+    "RemoteSettingsChanged": lambda self, _: self.sender.settings_changed(),
 }
+"""By the names of h2's events."""

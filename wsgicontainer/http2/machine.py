@@ -114,8 +114,7 @@ class Machine:
 
     def bound_table(self) -> None:
         """Keep our encoder's table small after a change of the peer's settings."""
-        if self._h2.encoder.header_table_size > _TABLE:
-            self._h2.encoder.header_table_size = _TABLE
+        self._h2.encoder.header_table_size = min(self._h2.encoder.header_table_size, _TABLE)
 
     # Sending
 

@@ -181,14 +181,18 @@ class Stream:
         return bool(self._outbox)
 
     def next_content(self, most: int) -> tuple[bytes, bool]:
-        """Return up to `most` octets of content, and whether nothing follows. Raises OSError if a file fails."""
+        """Return up to `most` octets of content, and whether nothing follows; none of a file that fails."""
         with self._lock:
             pieces: list[Any] = []
             left = most
-            while left and self._outbox:
-                piece = self._next_piece(self._outbox[0], left)
-                pieces.append(piece)
-                left -= len(piece)
+            try:
+                while left and self._outbox:
+                    piece = self._next_piece(self._outbox[0], left)
+                    pieces.append(piece)
+                    left -= len(piece)
+            except OSError:
+                self.broken = self._ended = True
+                self._drop_outbox()
             self.sent += most - left
             if self._pace is not None and not self._outbox:
                 self._pace.rest()
@@ -222,17 +226,20 @@ class Stream:
             piece.close()
         return block
 
+    def _drop_outbox(self) -> None:
+        while self._outbox:
+            piece = self._outbox.popleft()
+            if isinstance(piece, FilePiece):
+                with suppress(OSError):
+                    piece.close()
+        self._kept = 0
+
     def kill(self) -> None:
         """End it before its time: what waits is dropped, who waits is woken, who comes is told."""
         with self._lock:
             self.dead = True
             self._heads.clear()
-            while self._outbox:
-                piece = self._outbox.popleft()
-                if isinstance(piece, FilePiece):
-                    with suppress(OSError):
-                        piece.close()
-            self._kept = 0
+            self._drop_outbox()
             if self._changed is not None:
                 self._changed.notify()
         if self.arrival is not None:

@@ -13,7 +13,7 @@ import time
 
 import pytest
 from h2client import Client, request
-from hyperframe.frame import DataFrame, WindowUpdateFrame
+from hyperframe.frame import DataFrame, GoAwayFrame, WindowUpdateFrame
 from observing import Process
 from rawclient import Client as Http1
 
@@ -182,10 +182,8 @@ def test_term_finishes_running_streams_and_says_goodbye(serve, connect):
     time.sleep(0.2)
     server.process.send_signal(signal.SIGTERM)
     client.to_the_end()
-    farewells = [
-        (frame.last_stream_id, frame.error_code) for frame in client.frames if type(frame).__name__ == "GoAwayFrame"
-    ]
-    assert farewells == [(2**31 - 1, 0), (1, 0)]
+    farewells = [frame for frame in client.frames if isinstance(frame, GoAwayFrame)]
+    assert [(frame.last_stream_id, frame.error_code) for frame in farewells] == [(2**31 - 1, 0), (1, 0)]
     assert client.status(1) == 200 and client.ended(1)
     assert server.wait() == 0
 
@@ -224,7 +222,8 @@ def test_slow_readers_leave_memory_flat_and_threads_free(serve, connect):
     assert process.memory() - before < 150 << 20
     first.ask("/", 3)
     for client in clients:
-        deadline = time.monotonic() + 20
+        client.close()
+    deadline = time.monotonic() + 20
     while process.memory() - before > 60 << 20 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert process.memory() - before < 60 << 20

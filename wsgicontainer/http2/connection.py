@@ -403,7 +403,7 @@ def successor(shared: Shared) -> Callable[[Site, IWire, IOwnership, bytes], Conn
     """
 
     def succeed(site: Site, wire: IWire, own: IOwnership, octets: bytes) -> Connection | None:
-        if len(octets) < len(_FIRST_LINE) or not frames.PREFACE.startswith(octets[: len(frames.PREFACE)]):
+        if not octets.startswith(_FIRST_LINE):
             return None
         protocol = getattr(wire, "protocol", "")
         if protocol != "h2" and (protocol or wire.secure or not site.trusts(wire)):

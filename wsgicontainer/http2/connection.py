@@ -405,8 +405,8 @@ def successor(shared: Shared) -> Callable[[Site, IWire, IOwnership, bytes], Conn
     def succeed(site: Site, wire: IWire, own: IOwnership, octets: bytes) -> Connection | None:
         if not octets.startswith(_FIRST_LINE):
             return None
-        protocol = getattr(wire, "protocol", "")
-        if protocol != "h2" and (protocol or wire.secure or not site.trusts(wire)):
+        agreed = getattr(wire, "alpn", None)  # only TLS has it
+        if agreed != "h2" and (agreed is not None or wire.secure or not site.trusts(wire)):
             return None
         return Connection(site, wire, shared, own, octets)
 

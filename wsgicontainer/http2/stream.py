@@ -152,8 +152,6 @@ class Stream:
             pace = self._pace = self._pace or Pace(room)
             changed = self._changed = self._changed or threading.Condition(self._lock)
             while self._kept > room.budget:
-                if self.dead:
-                    raise PeerGone("the stream was reset")
                 pace.see(self.sent)
                 if pace.slow:
                     self._kept -= room.disk.relieve(self._outbox)
@@ -162,6 +160,8 @@ class Stream:
                 began = monotonic()
                 changed.wait(pace.next_wait())
                 pace.waited += monotonic() - began
+            if self.dead:  # and nothing is kept any more
+                raise PeerGone("the stream was reset")
 
     # What its connection's owner takes out
 

@@ -99,6 +99,16 @@ class Connection:
         if self._own.claim():
             self.go_on()
 
+    def left(self, stream: Stream) -> None:
+        """Take a stream off that nobody works for any more. Runs in: any.
+
+        One that was answered to its end has nothing left to send: a whole pass less, unless this is on its way out.
+        """
+        if stream.closed and not self._peer_leaves and self.last == inf:
+            self.streams.pop(stream.number, None)
+        else:
+            self.heed(stream)
+
     def expire(self, now: float) -> None:
         """End waits that took too long, unless somebody has the connection. Runs in: reactor thread."""
         if not self._own.seize():
@@ -109,7 +119,7 @@ class Connection:
             self._hurry(now)
         elif self.streams or self._choked:
             self._look_at_clocks(now)
-        elif self.deadline < now:
+        elif self.deadline < now and self.deadline != _BUSY:
             self._say_goodbye()
         self.go_on()
 
@@ -303,7 +313,7 @@ class Connection:
         for stream in list(self.streams.values()):
             if stream.arrival is not None and stream.until < now:
                 self.requests.time_out(stream)
-        waiting = [stream for stream in self.streams.values() if stream.arrival is None and stream.unsent]
+        waiting = [stream for stream in list(self.streams.values()) if stream.arrival is None and stream.unsent]
         stuck = [stream for stream in waiting if self.sender.is_stuck(stream, now, patience)]
         if stuck and len(stuck) == len(waiting):
             self.end(Fault(frames.ENHANCE_YOUR_CALM, f"its windows took nothing for {patience:g} s"))

@@ -1,23 +1,18 @@
-"""Between HTTP/1.1's words and fields (RFC 9113 section 8), both ways, so that one policy holds for both versions.
+"""Turns a field section (RFC 9113 section 8) into the head that `http.head` reads, so that one policy holds for both.
 
-Requests: a field section becomes the head that `http.head` reads. What is malformed by HTTP/2's own rules is found
-here; limits, names that never reach an application, Host, lengths, expectations and what proxies say are judged there,
-by the same code and with the same memos. No value gets there that could be taken for two lines. Replies: the text that
-`http.responses` has checked and rendered becomes fields; nothing in it belongs to HTTP/1.1 connections. Pure.
+What is malformed by HTTP/2's own rules is found here; limits, names that never reach an application, Host, lengths,
+expectations and what proxies say are judged there, by the same code and with the same memos. No value gets there that
+could be taken for two lines. Pure.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from attrs import frozen
-from hpack import NeverIndexedHeaderTuple
 
 from wsgicontainer.errors import PeerError
-from wsgicontainer.http.responses import hints
-from wsgicontainer.messages import Fields, ResponseHead
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _VALUE = re.compile(rb"(?![ \t])[^\0\r\n]*(?<![ \t])")
@@ -30,8 +25,6 @@ _INCREMENTAL = re.compile(rb"(?:^|,)[ \t]*i(=\?1)?[ \t]*(?:[,;]|$)")
 _SECRET = (b"cookie", b"authorization")
 _MEMO_ENTRIES = 4096
 _MEMO_OCTETS = 256
-_HEADS, _HEAD_OCTETS = 256, 1024
-"""Heads of replies remembered, and the longest: heads come again within the second that their Date names."""
 _USUAL = (3, True)
 """Urgency, and whether it takes turns with others: what has no priority field does, so that nobody waits for another.
 
@@ -141,50 +134,3 @@ def request_line(fields: Iterable[Field]) -> tuple[bytes, bytes]:
     """Say which method and target a request has that could not be read, for the log."""
     said = dict(fields)
     return said.get(b":method", b"-"), said.get(b":path", b"-")
-
-
-# -- replies --
-
-
-class Framed:
-    """HTTP/2's delivery: the head as fields, the content's end as a flag (RFC 9113 section 8.1).
-
-    The exchange's connection is a Stream. Runs in: application thread; what is remembered is values.
-    """
-
-    def __init__(self) -> None:
-        """Start with an empty memo."""
-        self._memo: dict[str, list[Field]] = {}
-
-    def opening(self, exchange: Any, head: ResponseHead, length: int | None) -> list[Field]:
-        """Return the fields of a head."""
-        block = head.block
-        fields = self._memo.get(block)
-        if fields is None:
-            fields = fields_of(block)
-            if len(block) <= _HEAD_OCTETS:
-                if len(self._memo) >= _HEADS:
-                    self._memo.clear()
-                self._memo[block] = fields
-        return fields if length is None else [*fields, (b"content-length", b"%d" % length)]
-
-    def send(self, exchange: Any, opening: list[Field], data: bytes, last: bool) -> None:
-        """Leave it to the stream. Raises PeerGone."""
-        exchange.connection.put(opening, data, last)
-
-    def hint(self, exchange: Any, fields: Fields) -> None:
-        """Send 103. Raises PeerGone, ApplicationError."""
-        exchange.connection.put(fields_of(hints(fields).decode("latin-1")), b"", False)
-        exchange.connection.wait_for_room()
-
-
-def fields_of(block: str) -> list[Field]:
-    """Return what a head in HTTP/1.1's words says, status first."""
-    first, *lines = block.encode("latin-1").rstrip(b"\r\n").split(b"\r\n")
-    fields: list[Field] = [(b":status", first[9:12])]
-    for line in lines:
-        name, _, value = line.partition(b":")
-        name, value = name.lower(), value.strip(b" \t")
-        # Cookies are guessed octet by octet from the length of what a shared table compresses (RFC 7541 section 7.1).
-        fields.append(NeverIndexedHeaderTuple(name, value) if name == b"set-cookie" else (name, value))
-    return fields

@@ -20,8 +20,9 @@ from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.head import FieldBlock
 from wsgicontainer.http.refusal import record
 from wsgicontainer.http2.frames import ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM, Fault
-from wsgicontainer.http2.head import Field, Framed, Head, Heads, Malformed, request_line
+from wsgicontainer.http2.head import Field, Head, Heads, Malformed, request_line
 from wsgicontainer.http2.manners import PROVOKED, REFUSED
+from wsgicontainer.http2.packing import CONTINUE, Framed
 from wsgicontainer.http2.stream import Stream, Unframed
 from wsgicontainer.messages import Request
 
@@ -177,7 +178,7 @@ class Requests:
         stream.arrival = Arrival(exchange, 0, limits, stream.reader)
         stream.until = monotonic() + home.site.clocks.body
         if self._block is not None and self._block.awaits:
-            home.machine.send_head(stream.number, [(b":status", b"100")], False)
+            home.machine.send_head(stream.number, CONTINUE, False)
 
     def _submit(self, stream: Stream) -> None:
         exchange = stream.exchange

@@ -63,7 +63,6 @@ class Sender:
 
     def settings_changed(self) -> None:
         """Heed the peer's settings: any window may be open now."""
-        self._home.machine.bound_table()
         self._unblock()
 
     def _unblock(self) -> None:

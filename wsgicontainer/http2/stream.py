@@ -20,7 +20,8 @@ from wsgicontainer.connections.overflow import Pace
 from wsgicontainer.errors import PeerError, PeerGone
 from wsgicontainer.http.arrival import Arrival
 from wsgicontainer.http.exchange import Exchange
-from wsgicontainer.http2.head import Field, Malformed
+from wsgicontainer.http2.head import Malformed
+from wsgicontainer.http2.packing import Packed
 
 
 class Unframed:
@@ -71,7 +72,7 @@ class Stream:
         self.since = 0.0
         self._lock = threading.Lock()
         self._changed: threading.Condition | None = None
-        self._heads: deque[list[Field]] = deque()
+        self._heads: deque[Packed] = deque()
         self._outbox: deque[Any] = deque()
         self._kept = 0
         self._ended = False
@@ -103,7 +104,7 @@ class Stream:
         with self._lock:
             self.broken = exchange.broken
             self._ended = self.done = True
-        self.home.heed(self)
+        self.home.left(self)
 
     # What it knows as its wire. Runs in: any
 
@@ -120,7 +121,7 @@ class Stream:
         """Tell whether the client has reset the stream or left."""
         return self.dead
 
-    def put(self, opening: list[Field], data: bytes, last: bool) -> None:
+    def put(self, opening: Packed | None, data: bytes, last: bool) -> None:
         """Have a head and content sent; `last` if nothing follows. Raises PeerGone."""
         with self._lock:
             if self.dead:
@@ -170,7 +171,7 @@ class Stream:
         """Whether it has something to send, if only its end."""
         return bool(self._heads or self._outbox or self._ended) and not (self.closed or self.dead)
 
-    def next_head(self) -> tuple[list[Field] | None, bool]:
+    def next_head(self) -> tuple[Packed | None, bool]:
         """Return a head that has to go out before all content, and whether nothing follows."""
         with self._lock:
             fields = self._heads.popleft() if self._heads else None

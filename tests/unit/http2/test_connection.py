@@ -651,10 +651,16 @@ def test_a_wire_that_takes_nothing_is_reset(house, peer):
     assert house.wire.closed and house.wire.reset and house.connection.streams == {}
 
 
-def test_our_table_stays_small_whatever_the_peer_allows(house):
-    raw = Raw(house, begin=False)
-    raw.send(PREFACE, SettingsFrame(0, settings={1: 2**31}))
-    assert house.connection.machine._h2.encoder.header_table_size == 4096
+@pytest.mark.parametrize("size", [0, 100, 4096, 2**31])
+def test_we_keep_no_table_whatever_the_peer_allows(house, peer, size):
+    peer.h2.update_settings({1: size})
+    peer.exchange()
+    for _ in range(3):
+        stream = peer.ask()
+        peer.exchange()
+        assert peer.reply(stream)[0][":status"] == "200"
+        peer.h2.update_settings({1: size + 1})
+    assert list(peer.h2.decoder.header_table.dynamic_entries) == []
 
 
 def test_padding_is_no_content(house, raw):

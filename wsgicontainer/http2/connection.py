@@ -70,7 +70,7 @@ class Connection:
         self._cutter = Cutter(2 * site.limits.head)
         self._news: deque[Stream] = deque()
         self._early, self._ours = octets, b""
-        self._rung = self._choked = self._closed = self._peer_leaves = self._crowded = False
+        self._rung = self._choked = self._more = self._closed = self._peer_leaves = self._crowded = False
         self._idle = True
         self._mark: int | None = None
         self._since = self._warned = 0.0
@@ -82,7 +82,7 @@ class Connection:
     def noticed(self, event: int) -> None:
         """Take an event of the set. Runs in: the holder of the lead."""
         wire = self.wire
-        if event == wire.usual or wire.noticed(event):
+        if event == wire.usual or wire.noticed(event) or self._more:
             self._rung = True
             if self._own.claim():
                 self.go_on()
@@ -271,7 +271,7 @@ class Connection:
         wire = self.wire
         if self._choked and not wire.flush():
             return
-        self._choked = False
+        self._choked = self._more = False
         for _ in range(_TURN):
             more = self.sender.fill()
             octets, self._ours = self._ours + self.machine.pending(), b""
@@ -282,6 +282,7 @@ class Connection:
                 return
             if not more:
                 return
+        self._more = True  # the wire has taken all: it would not think much of an event that tells of room
         wire.look_again()
 
     def _settle(self) -> None:

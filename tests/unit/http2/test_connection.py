@@ -29,6 +29,7 @@ from hyperframe.frame import (
 from zope.interface.verify import verifyObject
 
 from tests.unit.http2.conftest import POST, REQUEST, Http2House, Peer, Raw, goaway, later, resets
+from wsgicontainer.connections.overflow import Room
 from wsgicontainer.http2.frames import PREFACE
 from wsgicontainer.interfaces import IOpenConnection, ISuccessor
 from wsgicontainer.wsgi.environ import environ_for
@@ -677,3 +678,20 @@ def test_a_responder_that_fails_is_told(house, peer):
     stream = peer.ask()
     assert any(isinstance(event, ResponseReceived) for event in peer.exchange())
     assert peer.reply(stream)[0][":status"] == "500"
+
+
+def test_a_turn_that_ends_before_the_reply_does_goes_on(house, peer):
+    """The wire has taken all, so room is no news to it: the connection asks for another look all the same."""
+    house.wire.noticed = lambda event: False
+    house.shared.room = house.connection.room = Room(10_000_000, 5)
+    house.responder.answer = lambda exchange: exchange.reply(exchange.prepare("200 OK", PLAIN), bytes(3_000_000))
+    peer.h2.update_settings({4: 10_000_000})
+    peer.h2.increment_flow_control_window(10_000_000)
+    stream = peer.ask()
+    house.wire.inbox.append(peer.h2.data_to_send())
+    house.connection.noticed(house.wire.usual)
+    house.work()
+    for _ in range(10):
+        house.connection.noticed(4)
+    assert len(house.take()) > 3_000_000 and stream == 1
+    assert not house.connection.streams

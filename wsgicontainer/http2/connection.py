@@ -186,7 +186,7 @@ class Connection:
         """Take what has come."""
         wire = self.wire
         if self._rung:
-            self._rung = wire.drained = False
+            self._rung = self._more = wire.drained = False
         until = 0.0
         for _ in range(_TURN):
             data = self._received()
@@ -199,7 +199,15 @@ class Connection:
             if now > until:
                 break
         if not wire.drained:
-            wire.look_again()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Go on after others had their turn, whatever the wire thinks of the event.
+
+        It may have taken all, and think nothing of room; or hold what came with more than was read (TLS).
+        """
+        self._more = True
+        self.wire.look_again()
 
     def _received(self) -> bytes | None:
         data, self._early = self._early, b""
@@ -271,7 +279,7 @@ class Connection:
         wire = self.wire
         if self._choked and not wire.flush():
             return
-        self._choked = self._more = False
+        self._choked = False
         for _ in range(_TURN):
             more = self.sender.fill()
             octets, self._ours = self._ours + self.machine.pending(), b""
@@ -282,8 +290,7 @@ class Connection:
                 return
             if not more:
                 return
-        self._more = True  # the wire has taken all: it would not think much of an event that tells of room
-        wire.look_again()
+        self._look_again()
 
     def _settle(self) -> None:
         """Set the next deadline, or leave if nothing is left to do."""

@@ -228,7 +228,8 @@ class Connection:
                 continue
             if kind == frames.RST_STREAM and number > machine.highest:
                 raise Fault(frames.PROTOCOL_ERROR, "RST_STREAM of an idle stream")
-            for event in machine.take(frame):
+            events = machine.take_content(number, flags, frame) if kind == frames.DATA else machine.take(frame)
+            for event in events:
                 heed = _HEEDED.get(type(event).__name__)
                 if heed is not None:
                     heed(self, event)
@@ -259,6 +260,7 @@ class Connection:
     def drop(self, stream: Stream) -> None:
         """End a stream before its time; who still works for it is told, and keeps its place until then."""
         self.sender.forget(stream)
+        self.machine.received(stream.number, False)
         if stream.arrival is not None:
             self.requests.lost(stream)
         stream.kill()

@@ -17,13 +17,14 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 PRIORITY_UPDATE = 16
 """RFC 9218 section 7.1."""
 END_STREAM = ACK = 1
-END_HEADERS = 4
+END_HEADERS, PADDED = 4, 8
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = range(4)
 FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM, HTTP_1_1_REQUIRED = 6, 7, 8, 11, 13
 LONGEST = 16384
 """Octets of a frame's payload that we take: what everybody begins with (SETTINGS_MAX_FRAME_SIZE)."""
 
 _HEADER = Struct(">HBBBL")
+_WINDOW_UPDATE = Struct(">HBBBLL")
 _GOAWAY = Struct(">HBBBLLL")
 _LENGTHS = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
 _Frame = tuple[int, int, int, bytes]
@@ -121,6 +122,11 @@ def _fits(kind: int, flags: int, length: int) -> bool:
 def goaway(last: int, code: int) -> bytes:
     """Return a GOAWAY frame (RFC 9113 section 6.8)."""
     return _GOAWAY.pack(0, 8, GOAWAY, 0, 0, last, code)
+
+
+def window_update(stream: int, octets: int) -> bytes:
+    """Return a WINDOW_UPDATE frame (RFC 9113 section 6.9); stream 0 is the connection."""
+    return _WINDOW_UPDATE.pack(0, 4, WINDOW_UPDATE, 0, stream, octets)
 
 
 ALL = 2**31 - 1

@@ -96,7 +96,7 @@ class Requests:
         stream = home.streams.get(event.stream_id)
         if stream is not None and stream.arrival is not None:
             self._feed(stream, event.data, event.stream_ended is not None)
-        home.machine.received(event.stream_id, event.flow_controlled_length)
+        home.machine.received(event.stream_id, event.stream_ended is None and event.stream_id in home.streams)
 
     def trailers(self, event: Any) -> None:
         """Look at a trailer section, and drop it (RFC 9110 section 6.5.1)."""

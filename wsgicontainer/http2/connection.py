@@ -408,6 +408,7 @@ class Connection:
         self._drop_all()
         if self.wire.close(reset):
             self._closed = True
+            del self.requests, self.sender  # they and it would hold each other until the collector comes
             self.site.roll.strike(self)
             return
         if self._step is not Connection._await_end:

@@ -121,7 +121,8 @@ class Requests:
         assert exchange is not None and stream.arrival is not None
         record(self._home.site, exchange.client, 499, exchange.request, b"")
         stream.arrival.drop()
-        stream.arrival, stream.done = None, True
+        stream.arrival = stream.exchange = None
+        stream.done = True
 
     def time_out(self, stream: Stream) -> None:
         """Refuse a request whose content takes too long."""
@@ -181,7 +182,8 @@ class Requests:
             home.machine.send_head(stream.number, CONTINUE, False)
 
     def _submit(self, stream: Stream) -> None:
-        exchange = stream.exchange
+        # The stream lets go of it: each would hold the other until the collector comes.
+        exchange, stream.exchange = stream.exchange, None
         assert exchange is not None
         if not self._home.site.threads.submit(exchange):
             exchange.refuse()
@@ -211,7 +213,7 @@ class Requests:
 
     def refuse(self, stream: Stream, status: str) -> None:
         """Answer a request that never reaches a responder; the rest of it is not waited for."""
-        exchange = stream.exchange
+        exchange, stream.exchange = stream.exchange, None
         assert exchange is not None
         self._home.streams[stream.number] = stream
         if stream.arrival is not None:
@@ -223,6 +225,7 @@ class Requests:
     def _reset(self, stream: Stream, error: PeerError) -> None:
         """End a malformed request (RFC 9113 section 8.1.1). Raises Fault."""
         home, exchange = self._home, stream.exchange
+        stream.exchange = None
         assert exchange is not None
         client = str(self._template["REMOTE_ADDR"])
         record(home.site, client, int(error.status[:3]), exchange.request, b"")

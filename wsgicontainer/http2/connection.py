@@ -59,7 +59,7 @@ class Connection:
         now = monotonic()
         self.deadline = now + site.clocks.header
         self.streams: dict[int, Stream] = {}
-        """All that somebody still works for, ended or not: their number is what --max-concurrent-streams bounds."""
+        """All that somebody still works for, ended or not."""
         self.manners = Manners(now)
         self.last: float = inf
         """The last stream that is served; infinite until the last word of a drain."""

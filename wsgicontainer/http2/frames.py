@@ -124,6 +124,11 @@ def goaway(last: int, code: int) -> bytes:
     return _GOAWAY.pack(0, 8, GOAWAY, 0, 0, last, code)
 
 
+def data_header(stream: int, octets: int) -> bytes:
+    """Return the header of a DATA frame that is not the last (RFC 9113 section 6.1)."""
+    return _HEADER.pack(octets >> 8, octets & 255, DATA, 0, stream)
+
+
 def window_update(stream: int, octets: int) -> bytes:
     """Return a WINDOW_UPDATE frame (RFC 9113 section 6.9); stream 0 is the connection."""
     return _WINDOW_UPDATE.pack(0, 4, WINDOW_UPDATE, 0, stream, octets)

@@ -24,12 +24,13 @@ from wsgicontainer.http2.frames import (
     PREFACE,
     PROTOCOL_ERROR,
     Fault,
+    data_header,
     window_update,
 )
 from wsgicontainer.http2.head import Field
 from wsgicontainer.http2.packing import NO_TABLE, Packed
 
-WINDOW = 262_144
+WINDOW = 1_048_576
 """Octets of a stream's content that may be on their way, and a quarter of a connection's.
 
 Nothing of it waits in memory: what has come is spooled at once, and then the windows are opened by as much."""
@@ -155,7 +156,8 @@ class Machine:
         machine.receive_data(PREFACE)  # `frames` has seen it
         self._window, self._windows = window, 4 * window
         self._owed, self._owed_of = 0, dict[int, int]()
-        self._ours = [window_update(0, self._windows - _FIRST_WINDOW)]
+        self._ours = [machine.data_to_send(), window_update(0, self._windows - _FIRST_WINDOW)]
+        """Frames that we have made ourselves, and what of h2's has to go out before them."""
 
     @property
     def fields(self) -> list[Field]:
@@ -216,8 +218,8 @@ class Machine:
         """Return what has to be sent: frames in their order."""
         if not self._ours:
             return self._h2.data_to_send()
-        ours, self._ours = b"".join(self._ours), []
-        return self._h2.data_to_send() + ours
+        parts, self._ours = [*self._ours, self._h2.data_to_send()], []
+        return b"".join(parts)
 
     def send_head(self, stream: int, head: Packed, last: bool) -> None:
         """Send a field section."""
@@ -225,8 +227,19 @@ class Machine:
         self._h2.send_headers(stream, head.status, end_stream=last)
 
     def send_data(self, stream: int, data: bytes, last: bool) -> None:
-        """Send content, not more than `room` has said."""
-        self._h2.send_data(stream, data, end_stream=last)
+        """Send content, not more than `room` has said.
+
+        What is not the last changes no state, only the windows: the state machine would copy it thrice.
+        """
+        h2 = self._h2
+        if last:
+            h2.send_data(stream, data, end_stream=True)
+            return
+        if not h2.streams[stream].open:
+            raise StreamClosedError(stream)
+        h2.streams[stream].outbound_flow_control_window -= len(data)
+        h2.outbound_flow_control_window -= len(data)
+        self._ours += (h2.data_to_send(), data_header(stream, len(data)), data)
 
     def room(self, stream: int) -> int:
         """Return how many octets of content may be sent in one frame; 0 or less if a window is closed."""

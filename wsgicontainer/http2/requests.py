@@ -77,7 +77,7 @@ class Requests:
         home, number = self._home, event.stream_id
         if not self._template:
             self._parser, self._template = home.site.parser_for(home.wire), home.site.template_for(home.wire)
-        if len(home.streams) >= home.shared.streams or number > home.last:
+        if number > home.last or self._full():
             self._turn_away(number)
             return
         stream = Stream(home, number, (3, True), self._template)
@@ -89,6 +89,19 @@ class Requests:
             self._reset(stream, error)
         except PeerError as error:
             self.refuse(stream, error.status)
+
+    def _full(self) -> bool:
+        """Tell whether there are too many streams.
+
+        Those that are open count, as the client counts them; and all that somebody still works for, ended or reset, up
+        to twice as many: a reply's end reaches a quick client before its thread is done with it.
+        """
+        streams: dict[int, Stream] = self._home.streams
+        most: int = self._home.shared.streams
+        if len(streams) < most:
+            return False
+        open_ = sum(not (stream.closed or stream.dead) for stream in list(streams.values()))
+        return open_ >= most or len(streams) >= 2 * most
 
     def content(self, event: Any) -> None:
         """Take content."""

@@ -278,8 +278,8 @@ class Settings:
         kinds.whole(1, 10_000),
         _LOAD,
         "most requests of one HTTP/2 connection at once; beyond them streams are refused",
-        "A request counts until its thread is done with it, also if its client has reset it: so a client can't queue"
-        " more work than this. RFC 9113 wants at least 100.",
+        "Those that the client has reset count, too, until their threads are done with them, up to twice as many: so a"
+        " client can't queue more work than that. RFC 9113 wants at least 100.",
         "100",
         default=100,
         unit="streams",

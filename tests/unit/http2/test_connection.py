@@ -315,6 +315,36 @@ def test_more_streams_than_agreed_are_refused(house, peer):
     assert codes(house).count(503) == 2
 
 
+def test_resets_do_not_make_room_for_more_and_more_work(house, peer):
+    """Those that were reset still wait in the queue: twice the bound, and no more."""
+    streams = []
+    for _ in range(30):
+        streams.append(peer.ask())
+        peer.h2.reset_stream(streams[-1])
+        peer.exchange(work=False)
+    assert len(house.threads.jobs) == len(house.connection.streams) == 20
+    house.work()
+    assert house.responder.seen == [] and house.connection.streams == {}
+    assert codes(house).count(503) == 10
+
+
+def test_a_quick_client_may_open_the_next_stream_before_the_last_ones_thread_is_done(house, peer):
+    seen = []
+
+    def answer(exchange):
+        house.responder.echo(exchange)
+        peer.exchange(work=False)
+        if len(seen) < 11:
+            seen.append(peer.ask())
+            peer.exchange(work=False)
+
+    house.responder.answer = answer
+    for _ in range(10):
+        peer.ask()
+    peer.exchange()
+    assert all(peer.reply(stream)[2] for stream in range(1, 43, 2))
+
+
 # --- Windows ---
 
 
@@ -583,7 +613,7 @@ def test_floods_end_with_a_goaway_and_leave_no_work(house, raw, attack, logged_e
     code, count = flood(raw, attack(raw))
     assert code in (ErrorCodes.ENHANCE_YOUR_CALM, ErrorCodes.PROTOCOL_ERROR)
     assert count < 1500
-    assert house.connection.streams == {} and len(house.threads.jobs) <= 10
+    assert house.connection.streams == {} and len(house.threads.jobs) <= 20
     assert sum("HTTP/2 connection" in event.get("log_format", "") for event in logged_events) == 1
     house.work()
     assert house.responder.seen == []

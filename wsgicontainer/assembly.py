@@ -44,6 +44,8 @@ from wsgicontainer.http.redirect import Redirecting
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
+from wsgicontainer.http2.connection import successor
+from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.leaving import Leaving
@@ -209,6 +211,8 @@ def _web(
     if nest is not None:
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
+    if "h2" in settings.http_protocols:
+        site.successor = successor(Shared(settings.max_concurrent_streams, room))
     listeners = []
     for port in settings.ports:
         front = _front(settings, presented, port)

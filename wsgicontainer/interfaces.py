@@ -6,7 +6,7 @@ Which thread may call what is part of the contract and stands in each docstring.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from zope.interface import Attribute, Interface
@@ -75,6 +75,9 @@ class IWire(Interface):
 
     def vanished() -> bool:
         """Tell whether the connection was reset or closed both ways: nobody can read a reply any more."""
+
+    def hand_over(noticed: Callable[[int], None], ready: Callable[[], None]) -> None:
+        """Have another connection told of events from now on; one more event may still reach the one before."""
 
     def look_again() -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
@@ -149,6 +152,19 @@ class IOpenConnection(Interface):
 
     def cut() -> None:
         """End at once, whatever is running."""
+
+
+class ISuccessor(IOpenConnection):
+    """A connection that goes on where another one has found another protocol."""
+
+    def noticed(event: int) -> None:
+        """Take an event of the set. Runs in: the holder of the lead."""
+
+    def ready() -> None:
+        """Look at a transport that has received, sent or ended. Runs in: reactor thread."""
+
+    def go_on() -> None:
+        """Do what can be done, and let go. Runs in: the owner, who is none when this returns."""
 
 
 class IRoll(Interface):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from select import EPOLLIN
 
 from zope.interface import implementer
@@ -45,6 +46,9 @@ class EndlessWire:
     def vanished(self) -> bool:
         """Say that the client stays."""
         return False
+
+    def hand_over(self, noticed: Callable[[int], None], ready: Callable[[], None]) -> None:
+        """Nobody takes over."""
 
     def look_again(self) -> None:
         """Ring by itself at the next request."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from h2client import Client
+from h2client import request as asked
+from hyperframe.frame import DataFrame
 
 from tests.conformance.conftest import request
 
@@ -33,7 +38,7 @@ PATHS = [
 @pytest.fixture(scope="module")
 def site(serve_module):
     """One server for all tests of this module."""
-    server = serve_module("validated:application")
+    server = serve_module("validated:application", "--forwarded-allow-ips", "127.0.0.1")
     yield server
     assert server.stop() == 0
     # Its destructor complains of an iterable that was never closed.
@@ -55,6 +60,27 @@ def test_nobody_breaks_pep_3333(path, method, framing, connect, site):
     reply = peer.send(octets).reply(method)
     assert (reply.code == 500) is (path == "/exc-info/at-once")
     assert connect(site.port).send(request("/failures")).reply().json() == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_nobody_breaks_it_over_http2(path, method, site):
+    client = Client(site.port)
+    try:
+        if method == "POST":
+            client.send(client.head(1, asked(path, method), "END_HEADERS"))
+            client.send(DataFrame(1, b"some con"), DataFrame(1, b"tent\n", flags=["END_STREAM"]))
+        else:
+            client.send(client.head(1, asked(path, method)))
+        client.wait(1)
+        # What is at an end at once is an error before the head, or a reset after it; everything else is served.
+        assert (client.status(1) == 500) is (path == "/exc-info/at-once")
+        assert client.reset_code(1) is None
+        assert not (method == "HEAD" and client.content(1))
+        client.send(client.head(3, asked("/failures"))).wait(3)
+        assert json.loads(client.content(3)) == []
+    finally:
+        client.close()
 
 
 def test_the_validator_is_there(ask):

@@ -128,10 +128,18 @@ def own(serve: Any, authority: Authority, tmp_path: Path) -> Callable[..., Site]
 
 
 @pytest.mark.needs("curl")
-def test_curl_by_name(site: Site) -> None:
+@pytest.mark.parametrize(("words", "version"), [([], "2"), (["--http1.1"], "1.1"), (["--no-alpn"], "1.1")])
+def test_curl_by_name(words: list[str], version: str, site: Site) -> None:
+    """HTTP/2 is agreed on by whoever offers it."""
     for name in ("a.example", "any.b.example"):
-        done = site.curl("-w", "%{http_version} %{http_code} %{ssl_verify_result}", name=name)
-        assert done.stdout == b"Hello, world!1.1 200 0", done.stderr
+        done = site.curl(*words, "-w", "%{http_version} %{http_code} %{ssl_verify_result}", name=name)
+        assert done.stdout == f"Hello, world!{version} 200 0".encode(), done.stderr
+
+
+@pytest.mark.needs("curl")
+def test_http_2_can_be_turned_off(own) -> None:
+    done = own("--http-protocols", "h1").curl("-w", "%{http_version}")
+    assert done.stdout == b"Hello, world!1.1", done.stderr
 
 
 def test_the_environ_says_how_it_came(site: Site) -> None:

@@ -59,6 +59,10 @@ class Nest:
         """Have a listening socket's connections wait, or tell of them again. Runs in: any."""
         self._inner.modify(descriptor, 0 if on else _IN)
 
+    def reassign(self, descriptor: int, ready: Callable[[int], None]) -> None:
+        """Have another function called for a connection from now on. Runs in: the owner."""
+        self._ready[descriptor] = ready
+
     def renew(self, descriptor: int) -> None:
         """Report a connection's state once more, as if it had just changed. Runs in: the owner."""
         self._inner.modify(descriptor, _INTEREST)

@@ -135,6 +135,10 @@ class SocketWire:
         poll.register(self._fd, 0)
         return bool(poll.poll(0))
 
+    def hand_over(self, noticed: Callable[[int], None], ready: Callable[[], None]) -> None:
+        """Have another connection told of events from now on."""
+        self._nest.reassign(self._fd, noticed)
+
     def look_again(self) -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
         self._nest.renew(self._fd)

@@ -218,6 +218,10 @@ class TLSWire:
         """Tell whether nobody can read a reply any more."""
         return self._below.vanished()
 
+    def hand_over(self, noticed: Callable[[int], None], ready: Callable[[], None]) -> None:
+        """Have another connection told of events from now on."""
+        self._below.hand_over(noticed, ready)
+
     def look_again(self) -> None:
         """Have the connection rung once more soon, so that others get their turn first."""
         self._again = True

@@ -61,6 +61,10 @@ class TransportWire:
         """Name the function to call when there is something to receive or room again. Runs in: reactor thread."""
         self._ring = ring
 
+    def hand_over(self, noticed: Callable[[int], None], ready: Callable[[], None]) -> None:
+        """Have another connection told of events from now on. Runs in: the owner."""
+        self._ring = ready
+
     # Reading
 
     def received(self, data: bytes) -> None:

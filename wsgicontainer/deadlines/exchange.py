@@ -35,9 +35,9 @@ _log = Logger()
 class _Late(Exchange):
     """What the reactor answers with, in the place of a thread."""
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes, last: bool = False) -> None:
         """Send, and do not wait for room: that is for application threads."""
-        self._send(self._text + data)
+        self._send(data, last)
         self.sent += len(data)
 
 
@@ -154,9 +154,9 @@ class TimedExchange(Exchange):
         self._claim()
         super()._abandon()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, last: bool = False) -> None:
         self._claim()
-        super()._send(data)
+        super()._send(data, last)
 
     def _claim(self) -> None:
         """Take the right to answer, or raise RequestTimeout: the reactor has it, and the connection."""
@@ -189,6 +189,7 @@ class TimedExchange(Exchange):
         """Answer 504 with the right to do so, through another exchange, and take the connection on from there."""
         late = _Late()
         late.connection, late.request, late.request_id = self.connection, self.request, self.request_id
+        late.delivery = self.delivery
         late.began, late.received = self.began, self.received
         late.queued = self.queued or monotonic() - (self.received or self.began)
         late.refuse("504 Gateway Timeout", [])

@@ -5,6 +5,8 @@ No wire and no clock of its own: the connection feeds it. Runs in: the connectio
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from attrs import evolve
 
 from wsgicontainer.errors import PeerError
@@ -15,15 +17,24 @@ from wsgicontainer.http.head import CHUNKED
 from wsgicontainer.http.site import Clocks, ContentLimits
 
 
+class ContentReader(Protocol):
+    """Reads content as it comes."""
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Return content and, when it is complete, what follows; None as long as more has to come."""
+
+
 class Arrival:
     """The content of one exchange while it comes."""
 
     __slots__ = ("exchange", "_began", "_reader", "_spool")
 
-    def __init__(self, exchange: Exchange, length: int, limits: ContentLimits) -> None:
-        """Expect `length` octets, or chunks if it is CHUNKED, for `exchange`."""
+    def __init__(
+        self, exchange: Exchange, length: int, limits: ContentLimits, reader: ContentReader | None = None
+    ) -> None:
+        """Expect `length` octets, or chunks if it is CHUNKED, for `exchange`; or what another reader makes of it."""
         self.exchange = exchange
-        self._reader = Chunked(limits.most) if length == CHUNKED else Sized(length)
+        self._reader = reader or (Chunked(limits.most) if length == CHUNKED else Sized(length))
         self._spool = Spool(limits.in_memory)
         self._began = 0.0
 

@@ -16,7 +16,8 @@ from zope.interface import implementer
 
 from wsgicontainer.errors import ApplicationError, PeerGone
 from wsgicontainer.http.content import NOTHING
-from wsgicontainer.http.responses import WITHOUT_CONTENT, hints
+from wsgicontainer.http.delivery import TEXT, Delivery
+from wsgicontainer.http.responses import WITHOUT_CONTENT
 from wsgicontainer.interfaces import IAccessEntry, IExchange, IJob
 from wsgicontainer.messages import Fields, Request, ResponseHead
 
@@ -38,6 +39,8 @@ class Exchange:
 
     connection: Any
     """What it came on: anything with `site`, `wire`, `template`, `route` and `completed(exchange)`."""
+    delivery: Delivery = TEXT
+    """How the reply goes out: as text, or as frames."""
     request: Request
     request_id: str
     began = 0.0
@@ -58,11 +61,13 @@ class Exchange:
     sent = 0
     duration = queued = 0.0
     unread = ""
-    _finished = _chunked = _silent = False
+    chunked = silent = until_close = False
+    """How the content's end is told, as far as the delivery and the request's method say."""
+    _finished = _overrun = _late = False
     _head: ResponseHead | None = None
-    _text = b""
+    _opening: Any = b""
+    """A head that waits for the first content."""
     _left: int | None = None
-    _until_close = _overrun = _late = False
 
     @property
     def template(self) -> dict[str, object]:
@@ -170,10 +175,7 @@ class Exchange:
         """Send 103 ahead of the response; HTTP/1.0 has no such thing. Raises PeerGone, ApplicationError."""
         if self.started or self._finished:
             raise ApplicationError("early hints after the response has begun")
-        lines = hints(fields)
-        if self.request.protocol == "HTTP/1.1":
-            self.connection.wire.send(lines)
-            self.connection.wire.wait_for_room()
+        self.delivery.hint(self, fields)
 
     def reply(self, head: ResponseHead, content: bytes) -> None:
         """Send a whole response at once. Raises PeerGone, ApplicationError.
@@ -207,8 +209,11 @@ class Exchange:
         if known is None and head.code != 304 and (length or self.request.method != "HEAD"):
             known = length
         self._start(head, known)
-        self.write(content)
-        self.finish()
+        if not self.silent and self._left is not None:
+            content = self._accounted(content, self._left)
+        self._put(b"" if self.silent else content, not self._left)
+        self._check_length()
+        self._finished = True
 
     def start(self, head: ResponseHead) -> None:
         """Take the head of a response; it goes out with the first content, or at the end."""
@@ -218,8 +223,11 @@ class Exchange:
         if self._finished:
             raise ApplicationError("a second response to one request")
         self._head = head
-        self._chunked = self._silent = False
-        self._text = (head.block + self._framing(head, length) + "\r\n").encode("latin-1")
+        self.silent = self._without_content(head)
+        self._left = None if self.silent else length
+        if self.silent and head.code in (204, 205):
+            length = 0 if head.code == 205 else None
+        self._opening = self.delivery.opening(self, head, length)
 
     def write(self, data: bytes) -> None:
         """Send content; wait while more than the output budget is unsent. Raises PeerGone, ApplicationError."""
@@ -229,7 +237,7 @@ class Exchange:
             raise ApplicationError("write() after the end of the response")
         if not data:
             return
-        if self._silent:
+        if self.silent:
             data = b""
         elif self._left is not None:
             data = self._accounted(data, self._left)
@@ -237,20 +245,19 @@ class Exchange:
 
     def finish(self) -> None:
         """End a response that was started. Raises PeerGone, ApplicationError if its Content-Length is not reached."""
+        self._check_length()
+        self._send(b"", True)
+        self._finished = True
+
+    def _check_length(self) -> None:
         if self._left:
             raise ApplicationError(f"the content ends {self._left} octets before its Content-Length")
-        tail = self._text
-        if self._chunked:
-            tail += b"0\r\n\r\n"
-        if tail:
-            self._send(tail)
-        self._finished = True
 
     def reply_file(self, head: ResponseHead, descriptor: int, offset: int, count: int) -> None:
         """Send `count` octets of a regular file as the whole content; takes over `descriptor`. Raises PeerGone."""
         self._start(head, count)
         try:
-            self._send(self._text)
+            self._send(b"", not self._left)
             self.connection.wire.wait_for_room()
         except PeerGone:
             self._left = 0
@@ -274,7 +281,7 @@ class Exchange:
         if self._finished:
             return
         if self.started:
-            self.keep, self.broken, self.reset = False, True, self._until_close
+            self.keep, self.broken, self.reset = False, True, self.until_close
             return
         try:
             self.error("500 Internal Server Error")
@@ -286,33 +293,10 @@ class Exchange:
         return bool(self.connection.wire.gone())
 
     def _abandon(self) -> None:
-        self.keep, self.broken, self.reset = False, True, self._until_close
+        self.keep, self.broken, self.reset = False, True, self.until_close
 
     def _without_content(self, head: ResponseHead) -> bool:
         return head.code in WITHOUT_CONTENT or self.request.method == "HEAD"
-
-    def _framing(self, head: ResponseHead, length: int | None) -> str:
-        """Decide how the content's end is told, and whether the connection stays (RFC 9112 sections 6 and 9.3)."""
-        http11 = self.request.protocol == "HTTP/1.1"
-        self._left = length
-        if self._without_content(head):
-            self._silent, self._left = True, None
-            length = 0 if head.code == 205 else None if head.code == 204 else length
-        lines = ""
-        if length is not None:
-            lines = f"Content-Length: {length}\r\n"
-        elif self._silent:
-            pass
-        elif http11:
-            self._chunked = True
-            lines = "Transfer-Encoding: chunked\r\n"
-        else:
-            self.keep, self._until_close = False, True
-        if head.close or self.connection.site.draining:
-            self.keep = False
-        if self.keep:
-            return lines if http11 else lines + "Connection: keep-alive\r\n"
-        return lines + "Connection: close\r\n"
 
     def _accounted(self, data: bytes, left: int) -> bytes:
         if len(data) > left and not self._overrun:
@@ -328,20 +312,15 @@ class Exchange:
         self._left = left - len(data)
         return data
 
-    def _put(self, data: bytes) -> None:
-        octets = len(data)
-        if self._chunked and data:
-            data = b"%x\r\n%b\r\n" % (octets, data)
-        if self._text:
-            data = self._text + data
-        if data:
-            self._send(data)
-            self.sent += octets
+    def _put(self, data: bytes, last: bool = False) -> None:
+        if data or self._opening or last:
+            self._send(data, last)
+            self.sent += len(data)
             self.connection.wire.wait_for_room()
 
-    def _send(self, data: bytes) -> None:
-        self._text = b""
-        self.connection.wire.send(data)
+    def _send(self, data: bytes, last: bool = False) -> None:
+        opening, self._opening = self._opening, b""
+        self.delivery.send(self, opening, data, last)
         self.started = True
 
 

@@ -31,7 +31,7 @@ from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.refusal import record, refusal
 from wsgicontainer.http.site import Site
 from wsgicontainer.http.unfinished import fault
-from wsgicontainer.interfaces import IOpenConnection, IWire
+from wsgicontainer.interfaces import IOpenConnection, ISuccessor, IWire
 from wsgicontainer.messages import Request
 
 _log = Logger()
@@ -60,6 +60,7 @@ class Connection:
         "_own", "_step", "_keep", "_peer_closes", "_mark",  # where it stands
         "_buffer", "_unseen", "_forgiven",  # what has come
         "_parser", "_head", "_alone", "_request", "_block", "_arrival",  # the last head, and content on its way
+        "_successor",  # who has the connection after this one, if it speaks another protocol
     )  # fmt: skip
 
     def __init__(self, site: Site, wire: IWire) -> None:
@@ -79,6 +80,7 @@ class Connection:
         self._parser = site.parser
         self.route = site.routes.find("")
         self._arrival: Arrival | None = None
+        self._successor: ISuccessor | None = None
         site.roll.enter(self)
 
     # What others tell it
@@ -228,7 +230,7 @@ class Connection:
         looked_at = 0 if begins else max(0, len(self._buffer) - 3)
         self._buffer, self._unseen, self._step = buffer, False, Connection._read_head
         wrong = fault(buffer, looked_at, self.site.limits.head, self.site.parser) if buffer else None
-        return WAIT if wrong is None else self._refuse(wrong)
+        return WAIT if wrong is None else self._pass_on(buffer) or self._refuse(wrong)
 
     def _head_received(self, buffer: bytes, end: int) -> int:
         head = buffer[: end + 4]
@@ -237,7 +239,9 @@ class Connection:
                 self._read(head)
             except PeerError as error:
                 self._buffer = buffer
-                return self._refuse(error, None if self._request is _NO_REQUEST else self._request)
+                return self._pass_on(buffer) or self._refuse(
+                    error, None if self._request is _NO_REQUEST else self._request
+                )
         request, block = self._request, self._block
         assert block is not None
         self._buffer, self._forgiven = buffer[end + 4 :], False
@@ -251,6 +255,25 @@ class Connection:
             return self._expect_content(exchange, block.length, block.awaits)
         self._alone = exchange.keep and self._head is not _NEVER
         return self._submit(exchange)
+
+    def _pass_on(self, buffer: bytes) -> int:
+        """Leave a connection that does not begin with HTTP/1.1 to who speaks its protocol; AGAIN, which is 0: nobody.
+
+        A late event may still come here: it is passed on too.
+        """
+        if self._block is None and self._successor is None:
+            self._successor = self.site.successor(self.site, self.wire, self._own, buffer)
+        if self._successor is None:
+            return AGAIN
+        self._buffer, self._step, self.deadline = b"", Connection._go_on_elsewhere, inf
+        self.wire.hand_over(self._successor.noticed, self._successor.ready)
+        self.site.roll.strike(self)
+        return self._go_on_elsewhere()
+
+    def _go_on_elsewhere(self) -> int:
+        assert self._successor is not None
+        self._successor.go_on()
+        return GIVEN
 
     def _read(self, head: bytes) -> None:
         """Check a head with its empty line, limits and all, and find who answers. Raises PeerError."""

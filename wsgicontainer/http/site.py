@@ -14,7 +14,15 @@ from wsgicontainer.http.forwarding import UNIX, Proxies
 from wsgicontainer.http.head import HeadParser
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
-from wsgicontainer.interfaces import IAccessLog, IApplicationThreads, IOwnership, IRoll, ISecureWire, IWire
+from wsgicontainer.interfaces import (
+    IAccessLog,
+    IApplicationThreads,
+    IOwnership,
+    IRoll,
+    ISecureWire,
+    ISuccessor,
+    IWire,
+)
 from wsgicontainer.messages import Moment
 
 
@@ -43,6 +51,10 @@ class ContentLimits:
     """Octets of a head that may be kept while its end has not come."""
 
 
+def _nobody(site: Site, wire: IWire, own: IOwnership, octets: bytes) -> None:
+    """Have nobody go on: what is no HTTP/1.1 is refused."""
+
+
 @define(eq=False)
 class Site:
     """Shared by all threads; only `draining` and `https_port` change after they were made."""
@@ -68,17 +80,22 @@ class Site:
     """The number of the first port with TLS, once it listens."""
     draining: bool = False
     new_exchange: Callable[[], Exchange] = Exchange
+    successor: Callable[[Site, IWire, IOwnership, bytes], ISuccessor | None] = _nobody
+    """Who goes on with a connection whose first octets are no HTTP/1.1, if anybody may."""
     moment: Moment = Factory(Moment)
     names: Iterator[str] = Factory(lambda: _names(os.urandom(7)))
     """Requests' names: 16 hex digits, from a random start upwards."""
 
     def parser_for(self, wire: IWire) -> HeadParser:
         """Return who reads the heads of a connection: it depends on whether its peer may speak for clients."""
-        if self.proxies is None or self.proxied is None:
-            return self.parser
+        return self.proxied if self.proxied is not None and self.trusts(wire) else self.parser
+
+    def trusts(self, wire: IWire) -> bool:
+        """Tell whether a connection's peer may speak for clients."""
+        if self.proxies is None:
+            return False
         # A TCP peer that has left before it was asked for its name has none either: that is no unix socket.
-        peer = wire.peer[0] or ("" if wire.local[0] else UNIX)
-        return self.proxied if self.proxies.trusts(peer) else self.parser
+        return self.proxies.trusts(wire.peer[0] or ("" if wire.local[0] else UNIX))
 
     def template_for(self, wire: IWire, origin: dict[str, str] | None = None) -> dict[str, object]:
         """Return what every environ of a connection starts from (PEP 3333; RFC 3875 section 4.1).

@@ -130,7 +130,7 @@ class Settings:
         "what is spoken, as TLS agrees on it (ALPN), the best first: h2, h1",
         "h1 alone turns HTTP/2 off.",
         "h1",
-        default=("h1",),
+        default=("h2", "h1"),
     ).field()
     redirect_https: bool = Option(
         "redirect-https",
@@ -355,6 +355,17 @@ class Settings:
         "2048",
         default=2048,
         unit="connections",
+    ).field()
+    max_concurrent_streams: int = Option(
+        "max-concurrent-streams",
+        kinds.whole(1, 10_000),
+        _LOAD,
+        "most requests of one HTTP/2 connection at once; beyond them streams are refused",
+        "Those that the client has reset count, too, until their threads are done with them, up to twice as many: so a"
+        " client can't queue more work than that. RFC 9113 wants at least 100.",
+        "100",
+        default=100,
+        unit="streams",
     ).field()
     limit_request_line: int = Option(
         "limit-request-line",

@@ -73,6 +73,9 @@ class Below:
     def vanished(self) -> bool:
         return self.dead
 
+    def hand_over(self, noticed, ready) -> None:
+        self.heirs = noticed, ready
+
     def look_again(self) -> None:
         self.look = True
 
@@ -207,6 +210,12 @@ def meet(request: pytest.FixtureRequest, authority: Authority, front: Front) -> 
 @pytest.fixture
 def ends(meet: Meet) -> Ends:
     return meet().met()
+
+
+def test_another_connection_is_told_by_the_wire_below():
+    below = Below()
+    TLSWire(below, Front(None)).hand_over(len, bool)
+    assert below.heirs == (len, bool)
 
 
 def test_it_is_a_wire(meet: Meet) -> None:

@@ -82,6 +82,9 @@ class MemoryWire:
     def vanished(self) -> bool:
         return self.dead
 
+    def hand_over(self, noticed, ready) -> None:
+        self.heir = noticed, ready
+
     def look_again(self) -> None:
         self.look = True
 

@@ -1,0 +1,100 @@
+"""How a connection becomes HTTP/2: by its first octets, from who may, or as TLS has agreed; others stay."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hyperframe.frame import SettingsFrame
+
+from tests.unit.http.conftest import House
+from tests.unit.http2.conftest import Peer, goaway
+from wsgicontainer.connections.overflow import Room
+from wsgicontainer.http.forwarding import Proxies
+from wsgicontainer.http2.connection import Connection, successor
+from wsgicontainer.http2.frames import PREFACE, PROTOCOL_ERROR
+from wsgicontainer.http2.requests import Shared
+
+BEGIN = PREFACE + SettingsFrame(0).serialize()
+
+
+class Front(House):
+    """A site that speaks both, and a connection that has not said which."""
+
+    def __init__(self, *, trusted: str = "192.0.2.1") -> None:
+        super().__init__()
+        self.site.proxies = Proxies([trusted])
+        self.site.successor = successor(Shared(10, Room(10_000, 5)))
+        self.first = self.connection
+
+    def ring(self, *, work: bool = True) -> House:
+        heir = getattr(self.wire, "heir", None)
+        if heir is not None:
+            self.connection = heir[0].__self__
+        return super().ring(work=work)
+
+    def take(self) -> bytes:
+        out, self.wire.out = self.wire.out, b""
+        return out
+
+
+def served(front: Front) -> bool:
+    peer = Peer(front)
+    stream = peer.ask()
+    peer.exchange()
+    return peer.reply(stream)[2]
+
+
+def test_a_trusted_peer_begins_with_the_preface():
+    front = Front()
+    assert served(front)
+    assert front.roll.open == [front.connection] and isinstance(front.connection, Connection)
+
+
+@pytest.mark.parametrize("at", range(1, len(BEGIN)))
+def test_however_it_is_cut(at):
+    front = Front()
+    front.receive(BEGIN[:at])
+    front.receive(BEGIN[at:])
+    assert isinstance(front.wire.heir[0].__self__, Connection)
+    assert front.take().startswith(b"\0\0")
+
+
+def test_others_are_told_505():
+    front = Front(trusted="198.51.100.1")
+    assert front.receive(BEGIN).said().startswith(b"HTTP/1.1 505 ")
+
+
+def test_tls_decides_by_alpn_and_not_by_trust():
+    front = Front(trusted="198.51.100.1")
+    front.wire.secure, front.wire.alpn = True, "h2"
+    assert served(front)
+    for agreed in ("http/1.1", "", None):
+        other = Front()
+        other.wire.secure, other.wire.alpn = True, agreed
+        assert other.receive(BEGIN).said().startswith(b"HTTP/1.1 505 ")
+
+
+def test_not_after_a_request():
+    front = Front()
+    front.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").said()
+    assert front.receive(BEGIN).said().startswith(b"HTTP/1.1 505 ")
+
+
+def test_a_preface_that_goes_on_wrongly_is_a_goaway():
+    front = Front()
+    front.receive(PREFACE[:20] + b"XX\r\n")
+    assert front.wire.out.endswith(bytes([0, 0, 0, PROTOCOL_ERROR]))
+
+
+def test_a_late_event_for_the_first_connection_reaches_the_second():
+    front = Front()
+    front.receive(BEGIN)
+    front.take()
+    front.wire.inbox = deque([b"\0\0\x08\6\0\0\0\0\0" + b"12345678"])
+    front.wire.drained = False
+    front.first.ready()
+    assert front.take().endswith(b"12345678")
+    front.first.expire(10**9)
+    front.first.leave()
+    assert not front.first.make_room() and goaway([]) is None and not front.wire.closed

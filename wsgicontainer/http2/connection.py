@@ -1,0 +1,446 @@
+"""One HTTP/2 connection (RFC 9113) on any wire: its owner, its steps, its clocks.
+
+Strategy: the state machine is touched only by whoever owns the connection. Who replies puts what is to be sent into its
+stream and leaves its name in `_news`; then it claims the connection and sends itself, or leaves word, and the present
+owner looks anew before it is done (`connections.ownership`). So nobody waits for anybody to send, and no word is lost:
+the name is there before the claim. Each pass of an owner reads, hears the news, sends, and sets the next deadline.
+Runs in: the holder of the lead, the reactor thread or an application thread, but never in two at once.
+
+    _serve ──▶ _part ──▶ _discard ──▶ closed        any of them ──▶ (_await_end) ──▶ closed
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Any
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from wsgicontainer.errors import PeerGone
+from wsgicontainer.http.parting import discard, patience
+from wsgicontainer.http.site import Site
+from wsgicontainer.http2 import frames
+from wsgicontainer.http2.frames import Cutter, Fault, goaway
+from wsgicontainer.http2.head import read_priority
+from wsgicontainer.http2.machine import Machine
+from wsgicontainer.http2.manners import PROVOKED, Manners
+from wsgicontainer.http2.requests import Requests, Shared
+from wsgicontainer.http2.sending import Sender
+from wsgicontainer.http2.stream import Stream
+from wsgicontainer.interfaces import IOwnership, ISuccessor, IWire
+
+_log = Logger()
+_SOON = 0.0
+"""The deadline of a connection that idles since the last sweep: the next one begins its keep-alive clock."""
+_BUSY = 1e-9
+"""The deadline of one that has streams: every sweep looks at their clocks."""
+_TURN = 16
+"""Receives, or batches sent, in one turn, so that one busy peer lets the others have theirs."""
+_TURN_SECONDS = 0.002
+"""The same in seconds, for receives."""
+_NOTICE = 0.1
+"""Seconds from the warning to the last word of a drain: requests on their way arrive within a round trip."""
+_FIRST_LINE = b"PRI * HTTP/2.0\r\n"
+
+
+@implementer(ISuccessor)
+class Connection:
+    """One connection and where it stands."""
+
+    def __init__(
+        self, site: Site, wire: IWire, shared: Shared, own: IOwnership | None = None, octets: bytes = b""
+    ) -> None:
+        """Begin; with `own`, the caller owns it and has received `octets` already. Runs in: whoever accepts it."""
+        self.wire, self.site, self.shared, self.room = wire, site, shared, shared.room
+        now = monotonic()
+        self.deadline = now + site.clocks.header
+        self.streams: dict[int, Stream] = {}
+        """All that somebody still works for, ended or not."""
+        self.manners = Manners(now)
+        self.last: float = inf
+        """The last stream that is served; infinite until the last word of a drain."""
+        self.machine = Machine(shared.streams, site.limits.head)
+        self.sender = Sender(self)
+        self._own = own or site.new_ownership()
+        self.requests = Requests(self)
+        self._cutter = Cutter(2 * site.limits.head)
+        self._news: deque[Stream] = deque()
+        self._early, self._ours = octets, b""
+        self._rung = self._choked = self._more = self._closed = self._peer_leaves = self._crowded = False
+        self._idle = True
+        self._mark: int | None = None
+        self._since = self._warned = 0.0
+        self._step: Callable[[Connection], None] = Connection._serve
+        site.roll.enter(self)
+
+    # What others tell it
+
+    def noticed(self, event: int) -> None:
+        """Take an event of the set. Runs in: the holder of the lead."""
+        wire = self.wire
+        if event == wire.usual or wire.noticed(event) or self._more:
+            self._rung = True
+            if self._own.claim():
+                self.go_on()
+
+    def ready(self) -> None:
+        """Look at a transport that has received, sent or ended. Runs in: reactor thread."""
+        self._rung = True
+        if self._own.claim():
+            self.go_on()
+
+    def heed(self, stream: Stream) -> None:
+        """Send what a stream has got, now or as soon as the present owner looks anew. Runs in: any."""
+        self._news.append(stream)
+        if self._own.claim():
+            self.go_on()
+
+    def left(self, stream: Stream) -> None:
+        """Take a stream off that nobody works for any more. Runs in: any.
+
+        One that was answered to its end has nothing left to send: a whole pass less, unless this is on its way out.
+        """
+        if stream.closed and not self._peer_leaves and self.last == inf:
+            self.streams.pop(stream.number, None)
+        else:
+            self.heed(stream)
+
+    def expire(self, now: float) -> None:
+        """End waits that took too long, unless somebody has the connection. Runs in: reactor thread."""
+        if not self._own.seize():
+            return
+        if self.deadline == _SOON:
+            self.deadline = now + self.site.clocks.keep_alive
+        if self._step is not Connection._serve:
+            self._hurry(now)
+        elif self.streams or self._choked:
+            self._look_at_clocks(now)
+        elif self.deadline < now and self.deadline != _BUSY:
+            self._say_goodbye()
+        self.go_on()
+
+    def leave(self) -> None:
+        """Warn at first, then tell which stream is the last, and close when all have ended. Runs in: reactor thread."""
+        if not self._serves() or not self._own.seize():
+            return
+        now = monotonic()
+        if not self._warned:
+            self._warned = now
+            self._ours += goaway(frames.ALL, frames.NO_ERROR)
+        elif now - self._warned >= _NOTICE and self.last == inf:
+            self.last = self.machine.highest
+            self._ours += goaway(self.machine.highest, frames.NO_ERROR)
+        self.go_on()
+
+    def make_room(self) -> bool:
+        """Close if no request runs or comes: newcomers need the place. Runs in: reactor thread."""
+        if self.streams or not self._serves() or not self._own.seize():
+            return False
+        self._rung = self._crowded = True  # after a last look
+        self.go_on()
+        self._crowded = False
+        return not self._serves()
+
+    def _serves(self) -> bool:
+        return self._step is Connection._serve and not self._closed
+
+    def cut(self) -> None:
+        """End at once, whatever is running. Runs in: any."""
+        self.wire.cut()
+
+    def go_on(self) -> None:
+        """Take steps until there is nothing to do. Runs in: the owner, who is none when this returns."""
+        while not self._closed:
+            try:
+                self._step(self)
+            except PeerGone:
+                self._close()
+            except Exception:  # noqa: BLE001 (a mistake of ours costs this connection, not the thread that reads for all)
+                _log.failure("A connection failed")
+                self._close(reset=True)
+            if not self._has_word():
+                return
+
+    def _has_word(self) -> bool:
+        """Let go; True if word was left and the caller owns it again."""
+        return not self._closed and self._own.release()
+
+    # The steps
+
+    def _serve(self) -> None:
+        try:
+            self._hear()
+        except Fault as fault:
+            self.end(fault)
+            self._part()
+            return
+        self._hear_news()
+        self._send_on()
+        self._settle()
+
+    def _hear(self) -> None:
+        """Take what has come."""
+        wire = self.wire
+        if self._rung:
+            self._rung = self._more = wire.drained = False
+        until = 0.0
+        for _ in range(_TURN):
+            data = self._received()
+            if data is None:
+                return
+            now = monotonic()
+            if not until:
+                until = now + _TURN_SECONDS
+            self._read(data, now)
+            if now > until:
+                break
+        if not wire.drained:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Go on after others had their turn, whatever the wire thinks of the event.
+
+        It may have taken all, and think nothing of room; or hold what came with more than was read (TLS).
+        """
+        self._more = True
+        self.wire.look_again()
+
+    def _received(self) -> bytes | None:
+        data, self._early = self._early, b""
+        if data:
+            return data
+        received = None if self.wire.drained else self.wire.receive()
+        if received == b"":
+            raise PeerGone("closed")
+        return received
+
+    def _read(self, data: bytes, now: float) -> None:
+        machine, manners = self.machine, self.manners
+        self.site.moment.now = now
+        for kind, flags, number, frame in self._cutter.cut(data):
+            manners.frame(kind, flags, len(frame) - 9, now)
+            if kind >= frames.GOAWAY and kind not in (frames.WINDOW_UPDATE, frames.CONTINUATION):
+                self._read_ourselves(kind, number, frame)
+                continue
+            if kind == frames.RST_STREAM and number > machine.highest:
+                raise Fault(frames.PROTOCOL_ERROR, "RST_STREAM of an idle stream")
+            events = machine.take_content(number, flags, frame) if kind == frames.DATA else machine.take(frame)
+            for event in events:
+                heed = _HEEDED.get(type(event).__name__)
+                if heed is not None:
+                    heed(self, event)
+
+    def _read_ourselves(self, kind: int, number: int, frame: bytes) -> None:
+        """Take what the state machine does not see: GOAWAY, priorities, and what nobody knows."""
+        if kind == frames.GOAWAY:
+            if number:
+                raise Fault(frames.PROTOCOL_ERROR, "GOAWAY on a stream")
+            self._peer_leaves = True
+        elif kind == frames.PRIORITY_UPDATE:
+            if number or len(frame) < 13:
+                raise Fault(frames.PROTOCOL_ERROR, "a malformed PRIORITY_UPDATE")
+            stream = self.streams.get(int.from_bytes(frame[9:13], "big") & 0x7FFFFFFF)
+            if stream is not None:
+                self.sender.change(stream, read_priority(frame[13:]))
+
+    # Events
+
+    def reset(self, event: Any) -> None:
+        """Take the end of a stream that its peer has brought about. Raises Fault."""
+        if not event.remote_reset:
+            self.manners.take(PROVOKED, self.site.moment.now, "resets that it has provoked")
+        stream = self.streams.get(event.stream_id)
+        if stream is not None:
+            self.drop(stream)
+
+    def drop(self, stream: Stream) -> None:
+        """End a stream before its time; who still works for it is told, and keeps its place until then."""
+        self.sender.forget(stream)
+        self.machine.received(stream.number, False)
+        if stream.arrival is not None:
+            self.requests.lost(stream)
+        stream.kill()
+        if stream.done:
+            self.streams.pop(stream.number, None)
+
+    def _hear_news(self) -> None:
+        news = self._news
+        while news:
+            stream = news.popleft()
+            if stream.unsent:
+                self.sender.offer(stream)
+            elif stream.done and (stream.closed or stream.dead):
+                self.streams.pop(stream.number, None)
+
+    def _send_on(self) -> None:
+        """Send as much as the wire takes, in turns."""
+        wire = self.wire
+        if self._choked and not wire.flush():
+            return
+        self._choked = False
+        for _ in range(_TURN):
+            more = self.sender.fill()
+            octets, self._ours = self._ours + self.machine.pending(), b""
+            if not octets:
+                return
+            if not wire.send(octets) and not wire.flush():
+                self._choked = True
+                return
+            if not more:
+                return
+        self._look_again()
+
+    def _settle(self) -> None:
+        """Set the next deadline, or leave if nothing is left to do."""
+        if self.streams or self._choked:
+            self._idle, self.deadline = False, _BUSY
+            return
+        if self._crowded:
+            self._say_goodbye()
+        if self._peer_leaves or self.last != inf:
+            self._step = Connection._part
+            self._part()
+            return
+        if not self._idle:
+            self._idle, self.deadline = True, _SOON
+        if self._cutter.unfinished:
+            until = monotonic() + self.site.clocks.header
+            if self.deadline == _SOON or self.deadline > until:
+                self.deadline = until
+
+    # Clocks
+
+    def _look_at_clocks(self, now: float) -> None:
+        """End streams whose peer lets them wait, and the connection if all of them do."""
+        patience = self.site.clocks.send
+        if self._wire_is_stuck(now):
+            self._close(reset=True)
+            return
+        for stream in list(self.streams.values()):
+            if stream.arrival is not None and stream.until < now:
+                self.requests.time_out(stream)
+        waiting = [stream for stream in list(self.streams.values()) if stream.arrival is None and stream.unsent]
+        stuck = [stream for stream in waiting if self.sender.is_stuck(stream, now, patience)]
+        if stuck and len(stuck) == len(waiting):
+            self.end(Fault(frames.ENHANCE_YOUR_CALM, f"its windows took nothing for {patience:g} s"))
+            return
+        for stream in stuck:
+            self.machine.reset(stream.number, frames.CANCEL)
+            self.drop(stream)
+
+    def _wire_is_stuck(self, now: float) -> bool:
+        """Tell whether the peer has taken nothing at all for too long, of what waits for it."""
+        if not self._choked:
+            self._mark = None
+        elif self.wire.progress != self._mark:
+            self._mark, self._since = self.wire.progress, now
+        else:
+            return now - self._since > self.site.clocks.send
+        return False
+
+    def _hurry(self, now: float) -> None:
+        """Go on with the end of a connection whose peer takes too long."""
+        if self.deadline >= now:
+            return
+        if self._step is Connection._await_end:
+            self.wire.cut()
+            self.deadline = now + self.site.clocks.send
+        elif self._step is Connection._part and self.wire.progress != self._mark:
+            self._mark, self.deadline = self.wire.progress, now + self.site.clocks.send
+        else:
+            self._close()
+
+    # The ends
+
+    def end(self, fault: Fault) -> None:
+        """Close with a GOAWAY that tells why; nothing more is read, and no work is left."""
+        self.shared.tell(fault, self.wire.peer[0], len(self.streams))
+        self._drop_all()
+        self.machine.pending()
+        self._ours += goaway(self.machine.highest, fault.code)
+        self._step, self._mark = Connection._part, None
+        self.deadline = monotonic() + self.site.clocks.send
+
+    def _say_goodbye(self) -> None:
+        if self.last == inf:
+            self.last = self.machine.highest
+            self._ours += goaway(self.machine.highest, frames.NO_ERROR)
+
+    def _drop_all(self) -> None:
+        for stream in list(self.streams.values()):
+            self.drop(stream)
+        self.streams.clear()
+
+    def _part(self) -> None:
+        """Send what is left, then nothing more."""
+        wire = self.wire
+        octets, self._ours = self._ours + self.machine.pending(), b""
+        self.deadline = max(self.deadline, monotonic() + patience(self.site.draining))
+        if octets:
+            wire.send(octets)
+        if not wire.flush():
+            return
+        if not wire.end_output():
+            self._close()
+            return
+        self.deadline = monotonic() + patience(self.site.draining)
+        self._step = Connection._discard
+        self._rung = True
+        self._discard()
+
+    def _discard(self) -> None:
+        if self._rung:
+            self._rung = self.wire.drained = False
+        if not self.wire.drained and discard(self.wire, _TURN):
+            self._close()
+
+    def _await_end(self) -> None:
+        self._close()
+
+    def _close(self, reset: bool = False) -> None:
+        """Close; the ownership is never let go again, so that nobody touches what is closed."""
+        if self._closed:
+            return
+        self._drop_all()
+        if self.wire.close(reset):
+            self._closed = True
+            del self.requests, self.sender  # they and it would hold each other until the collector comes
+            self.site.roll.strike(self)
+            return
+        if self._step is not Connection._await_end:
+            self.deadline = monotonic() + self.site.clocks.send
+            self._step = Connection._await_end
+
+
+def successor(shared: Shared) -> Callable[[Site, IWire, IOwnership, bytes], Connection | None]:
+    """Return who decides whether a connection that begins with `octets` goes on as HTTP/2 (RFC 9113 section 3.3).
+
+    On TLS the client has asked for it (ALPN). Without, anybody could have sent these octets through a proxy that takes
+    them for something else: only who may speak for clients is believed to mean them.
+    """
+
+    def succeed(site: Site, wire: IWire, own: IOwnership, octets: bytes) -> Connection | None:
+        if not octets.startswith(_FIRST_LINE):
+            return None
+        agreed = getattr(wire, "alpn", None)  # only TLS has it
+        if agreed != "h2" and (agreed is not None or wire.secure or not site.trusts(wire)):
+            return None
+        return Connection(site, wire, shared, own, octets)
+
+    return succeed
+
+
+_HEEDED: dict[str, Callable[[Connection, Any], None]] = {
+    "RequestReceived": lambda self, event: self.requests.received(event),
+    "DataReceived": lambda self, event: self.requests.content(event),
+    "TrailersReceived": lambda self, event: self.requests.trailers(event),
+    "StreamEnded": lambda self, event: self.requests.ended(event),
+    "StreamReset": lambda self, event: self.reset(event),
+    "WindowUpdated": lambda self, event: self.sender.window_opened(event.stream_id),
+    "RemoteSettingsChanged": lambda self, _: self.sender.settings_changed(),
+}
+"""By the names of h2's events."""

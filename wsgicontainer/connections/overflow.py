@@ -29,7 +29,10 @@ FAST_RATE = 16 << 20
 """Octets a second at which a peer earns back what threads wait for it: one on a fast network never needs the disk, and
 has its thread until its reply ends."""
 PROVEN = 1 << 20
-"""Octets that a peer has to take, having earned back each wait, before the kernel may keep WIDE for it."""
+"""Octets that a peer has to take, never in DEBT, before the kernel may keep WIDE for it."""
+DEBT = 0.01
+"""Seconds waited for a peer, and not earned back, from which on it is not fast: some turns of other threads, for which
+its own waits."""
 IN_KERNEL = 131072
 """Octets per connection that the kernel takes beyond what it could send: 400 slow readers filled all memory that the
 machine has for TCP (1.5 GB), and new clients waited for seconds; with this bound it is 0.1 GB."""
@@ -151,7 +154,7 @@ class Pace:
     def waits(self, seconds: float, taken: int) -> None:
         """Note that a thread has waited, and how many octets the peer has taken meanwhile."""
         self.waited = max(0.0, self.waited + seconds - taken / FAST_RATE)
-        self._fast = 0 if self.waited else self._fast + taken
+        self._fast = 0 if self.waited > DEBT else self._fast + taken
 
     def see(self, progress: int) -> None:
         """Look at what it has taken so far. Raises PeerGone if that was nothing for too long."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 from wsgicontainer.connections import overflow
 from wsgicontainer.connections.outgoing import FilePiece
-from wsgicontainer.connections.overflow import FAST, FAST_RATE, PROVEN, Disk, Overflow, Pace, Room
+from wsgicontainer.connections.overflow import DEBT, FAST, FAST_RATE, PROVEN, Disk, Overflow, Pace, Room
 from wsgicontainer.errors import PeerGone
 
 
@@ -155,8 +155,9 @@ def test_what_is_taken_while_nobody_waits_proves_nothing():
     assert not pace.fast
 
 
-def test_a_peer_proves_fast_by_a_mebibyte_without_a_wait_that_it_did_not_earn_back():
+def test_a_peer_proves_fast_by_a_mebibyte_that_it_takes_without_debt():
     pace = Pace(Room(0, 10.0))
+    pace.waits(DEBT * 0.9, 0)  # a moment for which nothing has come is none
     pace.waits(0.0, PROVEN - 1)
     assert not pace.fast
     pace.waits(FAST, 1)  # this one it did not

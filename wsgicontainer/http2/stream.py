@@ -153,14 +153,15 @@ class Stream:
             pace = self._pace = self._pace or Pace(room)
             changed = self._changed = self._changed or threading.Condition(self._lock)
             while self._kept > room.budget:
-                pace.see(self.sent)
+                before = self.sent
+                pace.see(before)
                 if pace.slow:
                     self._kept -= room.disk.relieve(self._outbox)
                     if self._kept <= room.budget:
                         return
                 began = monotonic()
                 changed.wait(pace.next_wait())
-                pace.waited += monotonic() - began
+                pace.waits(monotonic() - began, self.sent - before)
             if self.dead:  # and nothing is kept any more
                 raise PeerGone("the stream was reset")
 

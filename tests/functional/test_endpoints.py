@@ -1,4 +1,4 @@
-"""Endpoints beside plain TCP: TLS as Twisted does it."""
+"""Endpoints beside plain TCP: Twisted's words for TLS, served by ours."""
 
 import json
 import subprocess
@@ -18,18 +18,19 @@ def certificate(tmp_path_factory):
 
 
 @pytest.mark.needs("curl", "openssl")
-def test_curl_over_tls(serve, certificate):
-    """A client that offers h2 and http/1.1 (ALPN) gets HTTP/1.1, content both ways, and an https environ."""
+@pytest.mark.parametrize(("word", "version"), [("--http2", "2"), ("--http1.1", "1.1")])
+def test_curl_over_tls(word, version, serve, certificate):
+    """A client gets the protocol that it offers (ALPN), content both ways, and an https environ."""
     port = f"ssl:0:privateKey={certificate}/key.pem:certKey={certificate}/cert.pem:interface=127.0.0.1"
     server = serve("wellbehaved:application", "--port", port, wait=False)
     found = server.wait_for(r"listening on https://127\.0\.0\.1:(\d+)")
     url = f"https://localhost:{found[1]}"
-    curl = ["curl", "-sS", "--max-time", "20", "--cacert", str(certificate / "cert.pem")]
+    curl = ["curl", word, "-sS", "--max-time", "20", "--cacert", str(certificate / "cert.pem")]
     done = subprocess.run(
         [*curl, "-w", "%{http_version} %{http_code}", f"{url}/environ"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("1.1 200")
+    assert done.stdout.endswith(f"}}{version} 200")
     assert json.loads(done.stdout[: done.stdout.rindex("}") + 1])["wsgi.url_scheme"] == "https"
     sent = "x" * 3_000_000
     done = subprocess.run(

@@ -212,7 +212,7 @@ def _web(
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
     if "h2" in settings.http_protocols:
-        site.successor = successor(Shared(settings.max_concurrent_streams, room))
+        site.successor = successor(Shared(settings.max_concurrent_streams, room, roll.room() // 2))
     listeners = []
     for port in settings.ports:
         front = _front(settings, presented, port)

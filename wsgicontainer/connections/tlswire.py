@@ -35,6 +35,8 @@ _TURN = 16
 """Receives without content, or pieces of files, before others have their turn."""
 _OWED = 65536
 """Octets of alerts and key updates that a peer may leave unread: more, and it only wants them to pile up."""
+_BARREN = 131_072
+"""Octets without content that a peer may send in a row: a handshake has fewer, and more are a flood of key updates."""
 _FAREWELL = 31
 """Octets of a record with `close_notify`; one with a request is longer."""
 _SORRY = b"400 Bad Request: this port speaks HTTPS, not HTTP\n"
@@ -60,7 +62,7 @@ class TLSWire:
 
     __slots__ = (
         "_below", "_front", "_tls", "_incoming", "_outgoing", "_read", "_write",
-        "_rest", "_waiting", "_again", "_owed", "_over", "usual", "drained", "alpn",
+        "_rest", "_waiting", "_again", "_owed", "_barren", "_over", "usual", "drained", "alpn",
     )  # fmt: skip
 
     secure = True
@@ -73,7 +75,7 @@ class TLSWire:
         self._write: Callable[[Any], int] = _too_soon
         self._rest: memoryview | bytes = b""  # what has come and does not fit into the BIO
         self._waiting: deque[bytes | FilePiece] = deque()
-        self._owed = 0
+        self._owed = self._barren = 0
         self._again = self._over = self.drained = False
         self.usual = below.usual
         self.alpn: str | None = None
@@ -162,6 +164,7 @@ class TLSWire:
             octets, self._rest = octets[:_FED], octets[_FED:]
         else:
             self._rest = b""
+        self._barren += len(octets)
         self._incoming.write(octets)
 
     def _next(self) -> bytes | None:
@@ -178,7 +181,9 @@ class TLSWire:
             except ssl.SSLError as error:
                 data = self._failed(error)
             break
-        if self._outgoing.pending and not self._answer():
+        if data is not None:
+            self._barren = 0
+        if self._barren > _BARREN or (self._outgoing.pending and not self._answer()):
             data = b""
         return data
 

@@ -42,6 +42,10 @@ _TURN = 16
 """Receives, or batches sent, in one turn, so that one busy peer lets the others have theirs."""
 _TURN_SECONDS = 0.002
 """The same in seconds, for receives."""
+_SLICE = 32_768
+"""Octets that are read before the clock is looked at: frames may be as small as 9."""
+_PASSES = 16
+"""Passes of one owner while others leave word."""
 _NOTICE = 0.1
 """Seconds from the warning to the last word of a drain: requests on their way arrive within a round trip."""
 _FIRST_LINE = b"PRI * HTTP/2.0\r\n"
@@ -105,7 +109,7 @@ class Connection:
         One that was answered to its end has nothing left to send: a whole pass less, unless this is on its way out.
         """
         if stream.closed and not self._peer_leaves and self.last == inf:
-            self.streams.pop(stream.number, None)
+            self.strike(stream.number)
         else:
             self.heed(stream)
 
@@ -154,7 +158,9 @@ class Connection:
 
     def go_on(self) -> None:
         """Take steps until there is nothing to do. Runs in: the owner, who is none when this returns."""
+        passes = 0
         while not self._closed:
+            passes += 1
             try:
                 self._step(self)
             except PeerGone:
@@ -162,12 +168,24 @@ class Connection:
             except Exception:  # noqa: BLE001 (a mistake of ours costs this connection, not the thread that reads for all)
                 _log.failure("A connection failed")
                 self._close(reset=True)
-            if not self._has_word():
+            if not self._has_word(passes):
                 return
 
-    def _has_word(self) -> bool:
-        """Let go; True if word was left and the caller owns it again."""
-        return not self._closed and self._own.release()
+    def _has_word(self, passes: int) -> bool:
+        """Let go; True if word was left and the caller owns it again.
+
+        After some passes it lets go all the same, and has the connection rung: it has other things to do, and who reads
+        for all has others to read for.
+        """
+        if self._closed or not self._own.release():
+            return False
+        self._rung = True  # word may have been of an event that came to who had the connection before
+        if passes < _PASSES:
+            return True
+        self._look_again()
+        while self._own.release():
+            pass
+        return False
 
     # The steps
 
@@ -198,7 +216,7 @@ class Connection:
             self._read(data, now)
             if now > until:
                 break
-        if not wire.drained:
+        if self._early or not wire.drained:
             self._look_again()
 
     def _look_again(self) -> None:
@@ -210,13 +228,11 @@ class Connection:
         self.wire.look_again()
 
     def _received(self) -> bytes | None:
-        data, self._early = self._early, b""
-        if data:
-            return data
-        received = None if self.wire.drained else self.wire.receive()
-        if received == b"":
+        data = self._early or (None if self.wire.drained else self.wire.receive())
+        if data == b"":
             raise PeerGone("closed")
-        return received
+        self._early = b"" if data is None else data[_SLICE:]
+        return data and data[:_SLICE]
 
     def _read(self, data: bytes, now: float) -> None:
         machine, manners = self.machine, self.manners
@@ -229,6 +245,8 @@ class Connection:
             if kind == frames.RST_STREAM and number > machine.highest:
                 raise Fault(frames.PROTOCOL_ERROR, "RST_STREAM of an idle stream")
             events = machine.take_content(number, flags, frame) if kind == frames.DATA else machine.take(frame)
+            if not events and kind in (frames.HEADERS, frames.DATA) and number <= machine.highest:
+                manners.take(1, now)  # on a stream that is over: nothing but an answer comes of it
             for event in events:
                 heed = _HEEDED.get(type(event).__name__)
                 if heed is not None:
@@ -265,7 +283,17 @@ class Connection:
             self.requests.lost(stream)
         stream.kill()
         if stream.done:
-            self.streams.pop(stream.number, None)
+            self.strike(stream.number)
+
+    def keep(self, stream: Stream) -> None:
+        """Count a stream as one that somebody works for."""
+        self.streams[stream.number], self.shared.open[stream] = stream, None
+
+    def strike(self, number: int) -> None:
+        """Count a stream no more. Runs in: any."""
+        stream = self.streams.pop(number, None)
+        if stream is not None:
+            self.shared.open.pop(stream, None)
 
     def _hear_news(self) -> None:
         news = self._news
@@ -274,7 +302,7 @@ class Connection:
             if stream.unsent:
                 self.sender.offer(stream)
             elif stream.done and (stream.closed or stream.dead):
-                self.streams.pop(stream.number, None)
+                self.strike(stream.number)
 
     def _send_on(self) -> None:
         """Send as much as the wire takes, in turns."""
@@ -373,7 +401,7 @@ class Connection:
     def _drop_all(self) -> None:
         for stream in list(self.streams.values()):
             self.drop(stream)
-        self.streams.clear()
+            self.strike(stream.number)
 
     def _part(self) -> None:
         """Send what is left, then nothing more."""

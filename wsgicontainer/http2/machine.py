@@ -69,18 +69,22 @@ class _Decoder(Decoder):
         return _NO_FIELDS
 
     def _decoded(self, octets: bytes) -> list[Field]:
-        before = self._table()
+        first, *others = self._table()
         fields = cast("list[Field]", super().decode(octets, raw=True))
-        if self._table() != before:
+        now, *others_now = self._table()
+        if now is not first or others_now != others:
             self._known.clear()
         elif len(self._known) < _SECTIONS and len(octets) <= _SECTION_OCTETS:
             self._known[octets] = fields
         return fields
 
-    def _table(self) -> tuple[int, int, int]:
-        """Return what any change of the table changes: an entry comes first, or bounds throw some out."""
+    def _table(self) -> tuple[object, int, int]:
+        """Return what any change of the table changes: an entry comes first, or bounds throw some out.
+
+        The first entry itself, not its `id`: whoever holds it keeps the next one from having its address.
+        """
         entries = self.header_table.dynamic_entries
-        return id(entries[0]) if entries else 0, len(entries), self.header_table.maxsize
+        return entries[0] if entries else None, len(entries), self.header_table.maxsize
 
 
 class _Encoder:

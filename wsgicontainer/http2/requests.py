@@ -38,10 +38,22 @@ class Shared:
     streams: int
     """How many of one connection may be worked for at once."""
     room: Room
+    most: int
+    """How many streams of all connections may be open beside the first of each: each may hold a file."""
+    open: dict[Stream, None] = Factory(dict)
+    """Those that are; a dict, because its operations are atomic."""
     heads: Heads = Factory(Heads)
     framed: Framed = Factory(Framed)
     ended: Counter[int] = Factory(Counter)
     """Connections that were ended by us, by error code."""
+
+    def has_room(self, own: int) -> bool:
+        """Tell whether a connection that has `own` streams may have another.
+
+        As many as there is room left for: so a few busy connections may have all they want, many share what there is,
+        and newcomers find some ("Dynamic Queue Length Thresholds", Choudhury, Hahne, 1998). One stream always may be.
+        """
+        return not own or own < self.most - len(self.open)
 
     def tell(self, fault: Fault, client: str, streams: int) -> None:
         """Count the end of a connection, and say it in one line."""
@@ -78,7 +90,10 @@ class Requests:
         if not self._template:
             self._parser, self._template = home.site.parser_for(home.wire), home.site.template_for(home.wire)
         if number > home.last or self._full():
-            self._turn_away(number)
+            self._turn_away(number, REFUSED)
+            return
+        if not home.shared.has_room(len(home.streams)):
+            self._turn_away(number, 1)
             return
         stream = Stream(home, number, (3, True), self._template)
         stream.whole = event.stream_ended is not None
@@ -117,7 +132,7 @@ class Requests:
         try:
             self._home.shared.heads.check_trailers(self._home.machine.fields)
         except Malformed as error:
-            if stream is not None:
+            if stream is not None and stream.arrival is not None:  # one that was refused is over
                 self._reset(stream, error)
 
     def ended(self, event: Any) -> None:
@@ -181,13 +196,13 @@ class Requests:
         if stream.whole:
             if length:
                 raise Malformed("content was announced, and none came (RFC 9113 section 8.1.1)")
-            home.streams[stream.number] = stream
+            home.keep(stream)
             self._submit(stream)
             return
         limits = home.site.limits
         if limits.most and length is not None and length > limits.most:
             raise PeerError("413 Content Too Large", f"content exceeds {limits.most} octets")
-        home.streams[stream.number] = stream
+        home.keep(stream)
         stream.reader = Unframed(length, limits.most)
         stream.arrival = Arrival(exchange, 0, limits, stream.reader)
         stream.until = monotonic() + home.site.clocks.body
@@ -228,7 +243,7 @@ class Requests:
         """Answer a request that never reaches a responder; the rest of it is not waited for."""
         exchange, stream.exchange = stream.exchange, None
         assert exchange is not None
-        self._home.streams[stream.number] = stream
+        self._home.keep(stream)
         if stream.arrival is not None:
             stream.arrival.drop()
             stream.arrival = None
@@ -246,18 +261,18 @@ class Requests:
             stream.arrival.drop()
             stream.arrival = None
         stream.done = True
-        home.streams[stream.number] = stream
+        home.keep(stream)
         home.drop(stream)
         home.machine.reset(stream.number, PROTOCOL_ERROR)
         home.manners.take(PROVOKED, home.site.moment.now, "malformed requests")
 
-    def _turn_away(self, number: int) -> None:
+    def _turn_away(self, number: int, price: int) -> None:
         """Refuse a stream that is one too many: the client may send it again (RFC 9113 section 8.7). Raises Fault."""
         home = self._home
         record(home.site, str(self._template["REMOTE_ADDR"]), 503, _unreadable(home.machine.fields), b"")
         home.machine.reset(number, REFUSED_STREAM)
         if number <= home.last:
-            home.manners.take(REFUSED, home.site.moment.now, "more streams than were agreed")
+            home.manners.take(price, home.site.moment.now, "more streams than were agreed")
 
 
 def _unreadable(fields: list[Field]) -> Request:

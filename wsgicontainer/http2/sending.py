@@ -25,7 +25,7 @@ class Sender:
     """The sending side of one connection."""
 
     def __init__(self, home: Any) -> None:
-        """`home` is the connection: `machine`, `manners`, `streams` and `drop(stream)`."""
+        """`home` is the connection: `machine`, `manners`, `drop(stream)` and `strike(number)`."""
         self._home = home
         self._turns: Turns[Stream] = Turns()
         self._blocked: dict[int, Stream] = {}
@@ -124,4 +124,4 @@ class Sender:
             if not stream.whole:  # nobody wants the rest of the request (RFC 9113 section 8.1)
                 self._home.machine.reset(stream.number, NO_ERROR)
         if stream.done:
-            self._home.streams.pop(stream.number, None)
+            self._home.strike(stream.number)

@@ -170,7 +170,7 @@ class Stream:
     @property
     def unsent(self) -> bool:
         """Whether it has something to send, if only its end."""
-        return bool(self._heads or self._outbox or self._ended) and not (self.closed or self.dead)
+        return bool(self._heads or self._outbox or self._kept or self._ended) and not (self.closed or self.dead)
 
     def next_head(self) -> tuple[Packed | None, bool]:
         """Return a head that has to go out before all content, and whether nothing follows."""
@@ -179,8 +179,8 @@ class Stream:
             return fields, self._at_end()
 
     def has_content(self) -> bool:
-        """Tell whether there is content to send."""
-        return bool(self._outbox)
+        """Tell whether there is content to send; also while it moves to disk, and stands in no queue for a moment."""
+        return bool(self._outbox or self._kept)
 
     def next_content(self, most: int) -> tuple[bytes, bool]:
         """Return up to `most` octets of content, and whether nothing follows; none of a file that fails."""

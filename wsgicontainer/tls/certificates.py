@@ -9,6 +9,7 @@ Runs in: `look` in the reactor thread (or before there is one), `find` in any.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from ssl import SSLContext
 from time import time
@@ -200,5 +201,8 @@ def _identity(files: Files) -> _Identity:
 
 
 def _contents(file: str) -> bytes:
-    with open(file, "rb") as opened:
+    # O_NONBLOCK: a FIFO without a writer is an error, not a wait without end.
+    with open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise Unusable("it is no regular file")
         return opened.read(_MOST)

@@ -19,7 +19,7 @@ from zope.interface.verify import verifyObject
 
 from wsgicontainer.connections import tlswire
 from wsgicontainer.connections.outgoing import FilePiece
-from wsgicontainer.connections.tlswire import Front, TLSWire
+from wsgicontainer.connections.tlswire import _BARREN, Front, TLSWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier, ISecureWire
 
@@ -619,4 +619,16 @@ def test_after_the_end_of_output_what_comes_is_dropped(ends: Ends) -> None:
     assert ends.wire.receive()
     assert ends.wire.receive() is None
     ends.below.ended = True
+    assert ends.wire.receive() == b""
+
+
+def test_octets_without_content_have_a_bound(ends: Ends) -> None:
+    """Key updates without end, say: they cost us more than the peer. Any content begins the count anew."""
+    record = ends.say(b"content")
+    ends.wire._barren = _BARREN - len(record)
+    ends.arrive(record)
+    assert ends.received() == b"content"
+    assert ends.wire._barren == 0
+    ends.wire._barren = _BARREN
+    ends.arrive(ends.say(b"more")[:-1])
     assert ends.wire.receive() == b""

@@ -27,10 +27,12 @@ POST = [(":method", "POST"), *REQUEST[1:]]
 class Http2House(House):
     """One site and one HTTP/2 connection to it."""
 
-    def __init__(self, *, streams: int = 10, budget: int = 10_000, disk: int = 0, patience: float = 5) -> None:
+    def __init__(
+        self, *, streams: int = 10, most: int = 1000, budget: int = 10_000, disk: int = 0, patience: float = 5
+    ) -> None:
         super().__init__()
         self.roll.open.clear()
-        self.shared = Shared(streams, Room(budget, patience, Disk(disk)))
+        self.shared = Shared(streams, Room(budget, patience, Disk(disk)), most)
         self.connection = Connection(self.site, self.wire, self.shared)
 
     def take(self) -> bytes:

@@ -30,6 +30,7 @@ from zope.interface.verify import verifyObject
 
 from tests.unit.http2.conftest import POST, REQUEST, Http2House, Peer, Raw, goaway, later, resets
 from wsgicontainer.connections.overflow import Room
+from wsgicontainer.http2 import connection as http2_connection
 from wsgicontainer.http2.frames import PREFACE
 from wsgicontainer.interfaces import IOpenConnection, ISuccessor
 from wsgicontainer.wsgi.environ import environ_for
@@ -725,3 +726,122 @@ def test_a_turn_that_ends_before_the_reply_does_goes_on(house, peer):
         house.connection.noticed(4)
     assert len(house.take()) > 3_000_000 and stream == 1
     assert not house.connection.streams
+
+
+# --- What a hostile review has found ---
+
+
+def test_a_section_that_comes_again_means_what_the_table_says_now(house, raw):
+    """A table that was turned over whole may look as before: as long, and its first entry at the same address."""
+    raw.encoder = _Literal()
+    for stream in range(1, 160, 8):
+        first, last = f"alice{stream}", f"bob{stream}"
+        seen = []
+        house.responder.answer = lambda exchange, seen=seen: (
+            seen.append(exchange.request.fields.get("HTTP_X_USER")),
+            exchange.reply(exchange.prepare("200 OK", PLAIN), b""),
+        )
+        raw.send(raw.headers(stream, [_EMPTY, ("x-user", first)]))
+        raw.send(raw.headers(stream + 2, [62]))
+        raw.send(raw.headers(stream + 4, [_EMPTY, ("x-user", last)]))
+        raw.send(raw.headers(stream + 6, [62]))
+        assert seen == [first, first, last, last]
+
+
+_EMPTY = b"\x20\x3f\xe1\x1f"
+"""Makes the table hold nothing, then 4,096 octets again (RFC 7541 section 6.3)."""
+
+
+class _Literal:
+    """Encodes by hand: pairs are put into the table, numbers are looked up there; octets come first."""
+
+    def encode(self, fields):
+        block = b"\x82\x86\x84" + b"\x01\x01h"  # GET http / h
+        for field in fields:
+            if isinstance(field, bytes):
+                block = field + block
+            elif isinstance(field, int):
+                block += bytes([0x80 | field])
+            else:
+                name, value = (each.encode() for each in field)
+                block += b"\x40" + bytes([len(name)]) + name + bytes([len(value)]) + value
+        return block
+
+
+def test_malformed_trailers_of_a_refused_request_harm_nobody(house, raw, no_traceback):
+    innocent = raw.headers(1)
+    raw.send(innocent, work=False)
+    refused = raw.headers(3, [*POST, ("content-length", "99999")], "END_HEADERS")
+    trailers = raw.headers(3, [(":path", "/")])
+    raw.send(refused.serialize() + trailers.serialize(), work=False)
+    house.work()
+    frames = raw.heard()
+    assert goaway(frames) is None
+    assert codes(house) == [413, 200]
+
+
+@pytest.mark.parametrize("kind", ["content", "heads"])
+def test_frames_on_a_stream_that_is_over_are_not_free(house, raw, kind):
+    """Nothing but an answer comes of them."""
+    raw.send(raw.headers(1, POST, "END_HEADERS"))
+    raw.send(RstStreamFrame(1, 8))
+    frames = []
+    for _ in range(1200):
+        frames += raw.send(DataFrame(1, b"x" * 64) if kind == "content" else raw.headers(1))
+        if goaway(frames) is not None:
+            break
+    assert goaway(frames) == ErrorCodes.ENHANCE_YOUR_CALM
+
+
+def test_many_small_frames_are_read_a_slice_at_a_time(house, raw, monkeypatch):
+    """What came with them is not lost: it is read at once, or after others have had their turn."""
+    monkeypatch.setattr(http2_connection, "_SLICE", 100)
+    pings = b"".join(PingFrame(0, opaque_data=b"12345678").serialize() for _ in range(500))
+    house.wire.inbox.append(pings + raw.headers(1).serialize())
+    house.connection.noticed(1)
+    assert house.wire.look, "500 frames are more than a turn"
+    house.ring()
+    assert codes(house) == [200]
+
+
+def test_streams_of_all_connections_share_a_bound():
+    """Each connection may have one; beyond that, as many as there is room left for."""
+    house = Http2House(streams=10, most=6)
+    raw = Raw(house)
+    frames = []
+    for stream in range(1, 20, 2):
+        frames += raw.send(raw.headers(stream), work=False)
+    assert len(house.connection.streams) == 3
+    assert set(resets(frames).values()) == {ErrorCodes.REFUSED_STREAM}
+    assert goaway(frames) is None
+    house.work()
+    raw.heard()
+    assert not house.shared.open
+    raw.send(raw.headers(21))
+    assert codes(house).count(200) == 4
+
+
+def test_no_stream_is_counted_once_its_connection_has_ended(house, raw):
+    for stream in (1, 3, 5):
+        raw.send(raw.headers(stream, POST, "END_HEADERS"))
+    assert len(house.shared.open) == 3
+    house.end()
+    assert not house.shared.open
+
+
+def test_an_owner_is_not_kept_for_ever_by_others_word(house, peer):
+    """After some passes it lets go, and the connection is rung."""
+    connection = house.connection
+    passes = 0
+
+    def settle() -> None:
+        nonlocal passes
+        passes += 1
+        if passes < 1000:
+            connection._own.word = True
+
+    step = connection._step
+    connection._step = lambda self: (step(self), settle())
+    connection.noticed(1)
+    assert passes < 100
+    assert house.wire.look and not house.owned

@@ -24,7 +24,7 @@ class Front(House):
     def __init__(self, *, trusted: str = "192.0.2.1") -> None:
         super().__init__()
         self.site.proxies = Proxies([trusted])
-        self.site.successor = successor(Shared(10, Room(10_000, 5)))
+        self.site.successor = successor(Shared(10, Room(10_000, 5), 1000))
         self.first = self.connection
 
     def ring(self, *, work: bool = True) -> House:

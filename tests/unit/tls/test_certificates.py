@@ -204,6 +204,18 @@ def test_a_folder_that_is_gone_changes_nothing(shelf: Shelf) -> None:
     assert shelf.found("a.example") == "a.example"
 
 
+@pytest.mark.parametrize("where", ["pipe.example.pem", "elsewhere"])
+def test_a_pipe_is_no_certificate_and_keeps_nobody_waiting(where: str, shelf: Shelf) -> None:
+    """Nor by a link: to open one waits for a writer."""
+    shelf.put("a.example.pem", "a.example")
+    os.mkfifo(shelf.directory / where)
+    if where == "elsewhere":
+        (shelf.directory / "pipe.example.pem").symlink_to(shelf.directory / where)
+    (told,) = shelf.look()
+    assert "it is no regular file" in told
+    assert shelf.found("a.example") == "a.example"
+
+
 def test_an_expired_one_is_better_than_none(shelf: Shelf) -> None:
     """Browsers say what is wrong with it; they can't say what is wrong with nothing."""
     shelf.put("a.example.pem", "a.example", expired=True)

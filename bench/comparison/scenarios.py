@@ -108,7 +108,7 @@ SCENARIOS = {
         ),
         Scenario(
             "handshake",
-            "a full TLS handshake per request",
+            "a full TLS handshake each",
             threads=(4,),
             over="https",
             tool="h2load",
@@ -116,7 +116,7 @@ SCENARIOS = {
             anew=True,
         ),
         # wrk resumes its sessions
-        Scenario("resumed", "a resumed TLS session per request", over="https", client="close", threads=(4,)),
+        Scenario("resumed", "a resumed TLS session each", over="https", client="close", threads=(4,)),
         _bulk("download", "64 MiB over TLS, HTTP/1.1", "https", "apps:download", reply=_BULK),
         _bulk("download-h2", "64 MiB over HTTP/2", "h2", "apps:download", reply=_BULK),
         _bulk("upload", "64 MiB sent over TLS, HTTP/1.1", "https", "apps:upload", sends=_BULK),

@@ -45,9 +45,26 @@ def echo(environ, start_response):
 
 def stream(environ, start_response):
     """Send 10 MiB in blocks of 64 KiB."""
-    length = str(len(_BLOCK) * _BLOCKS)
+    return _blocks(_BLOCKS, start_response)
+
+
+def download(environ, start_response):
+    """Send 64 MiB in blocks of 64 KiB."""
+    return _blocks(1024, start_response)
+
+
+def _blocks(count, start_response):
+    length = str(len(_BLOCK) * count)
     start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", length)])
-    return (_BLOCK for _ in range(_BLOCKS))
+    return (_BLOCK for _ in range(count))
+
+
+def upload(environ, start_response):
+    """Read all content in blocks of 64 KiB, as one who stores it does."""
+    content = environ["wsgi.input"]
+    while content.read(len(_BLOCK)):
+        pass
+    return hello(environ, start_response)
 
 
 @cache

@@ -11,40 +11,43 @@ from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from comparison import page
-from comparison.load import allow_descriptors
+from comparison.asking.idle import allow_descriptors
+from comparison.material import Material, make
 from comparison.rounds import Plan, each
 from comparison.scenarios import SCENARIOS
 from comparison.servers import SERVERS, USUAL
 from environment import BENCH, VENV, install
 
 LAST = BENCH / "last.json"
-_NAMED = ("wsgicontainer", "twisted", "granian", "gunicorn", "waitress", "uwsgi", "bjoern", "django", "flask")
+_PEERS = ("granian", "gunicorn", "waitress", "hypercorn", "uwsgi", "bjoern")
+_NAMED = ("wsgicontainer", "twisted", "h2", *_PEERS, "django", "flask")
 
 
 def main() -> None:
     """Measure what was asked for; write JSON, print Markdown."""
     asked = _parser().parse_args()
-    _need("wrk", "taskset")
+    _need("taskset", *sorted({SCENARIOS[name].tool for name in asked.scenarios or SCENARIOS}))
     for name in asked.servers:
         if SERVERS[name].extra:
             install(SERVERS[name].extra)
-    with (VENV / "lock").open("w") as lock:
+    with (VENV / "lock").open("w") as lock, TemporaryDirectory() as folder:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise SystemExit("bench/run: another one is measuring; two at once would measure each other") from None
-        _measure(asked)
+        _measure(asked, make(Path(folder)))
 
 
-def _measure(asked: argparse.Namespace) -> None:
+def _measure(asked: argparse.Namespace, material: Material) -> None:
     scenarios = [SCENARIOS[name] for name in asked.scenarios or SCENARIOS]
     allow_descriptors(max(scenario.idle for scenario in scenarios) + 1000)
     run = {"rounds": asked.rounds, "seconds": asked.seconds, "machine": _machine(), "versions": _versions(), "rows": []}
     os.sched_setaffinity(0, {asked.client_core})
-    plan = Plan(tuple(asked.servers), asked.rounds, asked.seconds, asked.server_core)
+    plan = Plan(tuple(asked.servers), asked.rounds, asked.seconds, asked.server_core, material)
     for rows in each(scenarios, asked.threads, plan):
         run["rows"] += rows
         asked.output.write_text(json.dumps(run, indent=1) + "\n")  # a run that is interrupted leaves what it has
@@ -85,7 +88,7 @@ def _many_of(table: dict[str, Any]) -> Any:
 def _need(*commands: str) -> None:
     missing = [command for command in commands if shutil.which(command) is None]
     if missing:
-        raise SystemExit(f"bench/run needs {' and '.join(missing)}: apt install wrk util-linux")
+        raise SystemExit(f"bench/run needs {' and '.join(missing)}: apt install wrk nghttp2-client util-linux")
     if len(os.sched_getaffinity(0)) < 2:
         raise SystemExit("bench/run needs two cores: one for the server, one for the client")
 

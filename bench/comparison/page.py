@@ -13,6 +13,8 @@ _COLUMNS = {
     "cpu_us": ("CPU µs/request", "{:,.1f}"),
     "requests_per_s": ("requests/s", "{:,.0f}"),
     "mib_per_s": ("MiB/s", "{:,.0f}"),
+    "mean_ms": ("mean ms", "{:,.2f}"),
+    "max_ms": ("longest ms", "{:,.2f}"),
     "p50_ms": ("p50 ms", "{:,.2f}"),
     "p99_ms": ("p99 ms", "{:,.2f}"),
     "probe_p99_ms": ("probe's p99 ms", "{:.1f}"),
@@ -84,9 +86,9 @@ def _line(cells: list[str]) -> str:
 
 _DOCUMENT = """# Benchmarks
 
-What serving costs, beside the peers: one process on one core, wrk on another, the same applications, pools of the same
-size (`twist web` has its own, of up to 20 threads). CPU is that of all processes of a server. Trust the ratios inside
-one run; figures of two machines say nothing about two servers.
+What serving costs, beside the peers: one process on one core, wrk or h2load on another, the same applications, pools
+of the same size (`twist web` and hypercorn have their own, of up to 20 and 32 threads). CPU is that of all processes of
+a server. Trust the ratios inside one run; figures of two machines say nothing about two servers.
 
 {machine}
 
@@ -98,13 +100,14 @@ What we want to reach, judged by this run. {judgement}
 
 ## All figures
 
-Best first by CPU. The probe is a health check that our reactor answers under that load; it shares wrk's core.
+Best first by CPU. The probe is a health check that our reactor answers under that load; it shares the client's core.
 
 {tables}
 
 ## Do it yourself
 
-On Linux with Python, `wrk` and two cores that nothing else uses; `bench/README.md` says what is measured and how.
+On Linux with Python, `wrk`, `h2load` and two cores that nothing else uses; `bench/README.md` says what is measured and
+how.
 
 ```
 {command}

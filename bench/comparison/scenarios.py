@@ -15,8 +15,23 @@ class Scenario:
     app: str = "apps:hello"
     threads: tuple[int, ...] = (4, 32)
     connections: int = 32
+    over: str = "http"
+    """What is spoken: `http`; `https`, which is HTTP/1.1 over TLS; `h2`, over TLS as well."""
+    tool: str = "wrk"
+    """Who asks: `wrk` or `h2load`."""
     client: str = "plain"
-    """What client.lua sends."""
+    """What client.lua sends, if wrk asks."""
+    streams: int = 1
+    """Requests that one connection has under way, if h2load asks."""
+    requests: int = 0
+    """Those that h2load sends to warm up; how fast they went says how many will fill the time.
+
+    It could be given a time, but waits for all connections first: gunicorn has a thread for each, and others wait.
+    """
+    anew: bool = False
+    """Have h2load started again and again until the time is over: then nobody knows a TLS session to resume."""
+    sends: int = 0
+    """Octets of content that h2load sends with each."""
     client_threads: int = 1
     """Threads of wrk, which share the connections evenly, and one core."""
     logged: bool = False
@@ -29,6 +44,31 @@ class Scenario:
     """The servers that can do it as they are set; () means all."""
     shows: str = "cpu_us"
     """The figure that says most: what the plot draws."""
+
+    @property
+    def scheme(self) -> str:
+        """What the URL begins with."""
+        return "http" if self.over == "http" else "https"
+
+
+_BULK = 64 << 20
+
+
+def _bulk(name: str, asks: str, over: str, app: str, reply: int = 0, sends: int = 0) -> Scenario:
+    """Describe long transfers, one after the other on each of two connections."""
+    return Scenario(
+        name,
+        asks,
+        app,
+        (4,),
+        connections=2,
+        over=over,
+        tool="h2load",
+        requests=2,
+        reply=reply,
+        sends=sends,
+        shows="mib_per_s",
+    )
 
 
 SCENARIOS = {
@@ -56,5 +96,30 @@ SCENARIOS = {
             client_threads=10,
             shows="requests_per_s",
         ),
+        Scenario("tls", "13 octets over TLS, HTTP/1.1", over="https"),
+        Scenario(
+            "h2",
+            "13 octets over HTTP/2, 10 streams each",
+            connections=8,
+            over="h2",
+            tool="h2load",
+            streams=10,
+            requests=2000,
+        ),
+        Scenario(
+            "handshake",
+            "a full TLS handshake each",
+            threads=(4,),
+            over="https",
+            tool="h2load",
+            requests=32,
+            anew=True,
+        ),
+        # wrk resumes its sessions
+        Scenario("resumed", "a resumed TLS session each", over="https", client="close", threads=(4,)),
+        _bulk("download", "64 MiB over TLS, HTTP/1.1", "https", "apps:download", reply=_BULK),
+        _bulk("download-h2", "64 MiB over HTTP/2", "h2", "apps:download", reply=_BULK),
+        _bulk("upload", "64 MiB sent over TLS, HTTP/1.1", "https", "apps:upload", sends=_BULK),
+        _bulk("upload-h2", "64 MiB sent over HTTP/2", "h2", "apps:upload", sends=_BULK),
     )
 }

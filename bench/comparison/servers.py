@@ -14,6 +14,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from comparison.material import Material
 from comparison.scenarios import Scenario
 from environment import BENCH, BIN
 
@@ -23,10 +24,16 @@ PATIENCE = 30.0
 
 @frozen
 class Server:
-    """One server's command: `{app}` is module:name, `{path}` the same with a dot."""
+    """One server's command: `{app}` is module:name, `{path}` the same with a dot, `{listen}` what it speaks, where."""
 
     label: str
     words: str
+    http: str
+    """The words with which it listens without TLS; "" leaves it out of all that is asked so."""
+    https: str = ""
+    """The same with TLS; "": it can't."""
+    h2: str = ""
+    """The same with TLS and HTTP/2; "": it can't."""
     logs: str | None = None
     """The words that turn its access log on, to standard output."""
     silent: str = ""
@@ -34,32 +41,63 @@ class Server:
     extra: str = ""
     """What must be installed first: it is only asked when named."""
 
+    def listen(self, over: str) -> str:
+        """Return the words with which it speaks that."""
+        return {"http": self.http, "https": self.https, "h2": self.h2}[over]
+
+
+_TXSNI = "--port txsni:{certs}:tcp:{port}:interface=127.0.0.1"
+_BIND = "--bind 127.0.0.1:{port}"
+_CERTFILE = f"{_BIND} --certfile {{cert}} --keyfile {{key}}"
+_SSL = "--port ssl:{port}:privateKey={key}:certKey={cert}:interface=127.0.0.1"
+_GRANIAN = "--port {port} --ssl-certificate {cert} --ssl-keyfile {key}"
 
 SERVERS = {
     "ours": Server(
         "wsgicontainer",
-        "python -m probed {app} --log-level=critical -b 127.0.0.1:{port} --threads {threads} --max-connections=20000",
+        "python -m probed {app} --log-level=critical {listen} --threads {threads} --max-connections=20000",
+        http=_BIND,
+        https=_TXSNI,
+        h2=_TXSNI,
         logs="--access-log -",
     ),
     "granian": Server(
         "granian (Rust)",
-        "granian --interface wsgi --port {port} --blocking-threads {threads} --backpressure 20000 {app}",
+        "granian --interface wsgi {listen} --blocking-threads {threads} --backpressure 20000 {app}",
+        http="--port {port}",
+        https=_GRANIAN,
+        h2=_GRANIAN,
         logs="--access-log",
         silent="--no-access-log",
     ),
     "gunicorn": Server(
         "gunicorn gthread",
-        "gunicorn -b 127.0.0.1:{port} -k gthread --threads {threads} {app}",
+        "gunicorn {listen} -k gthread --threads {threads} {app}",
+        http=_BIND,
+        https=_CERTFILE,
+        h2=f"{_CERTFILE} --http-protocols h2,h1",
         logs="--access-logfile -",
     ),
-    "waitress": Server("waitress", "waitress-serve --listen=127.0.0.1:{port} --threads={threads} {app}"),
-    "twist": Server("twist web", "twist --log-level=critical web --wsgi {path} --port tcp:{port}:interface=127.0.0.1"),
+    "waitress": Server(
+        "waitress", "waitress-serve {listen} --threads={threads} {app}", http="--listen=127.0.0.1:{port}"
+    ),
+    "hypercorn": Server(
+        "hypercorn", "hypercorn --config hypercorn.toml {listen} wsgi:{app}", http="", https=_CERTFILE, h2=_CERTFILE
+    ),
+    "twist": Server(
+        "twist web",
+        "twist --log-level=critical web --wsgi {path} {listen}",
+        http="--port tcp:{port}:interface=127.0.0.1",
+        https=_SSL,
+        h2=_SSL,
+    ),
     "uwsgi": Server(
         "uWSGI (C)",
-        "uwsgi --http11-socket 127.0.0.1:{port} --module {app} --threads {threads} --master --disable-logging",
+        "uwsgi {listen} --module {app} --threads {threads} --master --disable-logging",
+        http="--http11-socket 127.0.0.1:{port}",
         extra="uwsgi==2.0.31",
     ),
-    "bjoern": Server("bjoern (C, no threads)", "python -m inline {app} {port}", extra="bjoern==3.2.2"),
+    "bjoern": Server("bjoern (C, no threads)", "python -m inline {app} {listen}", http="{port}", extra="bjoern==3.2.2"),
 }
 USUAL = [name for name, server in SERVERS.items() if not server.extra]
 
@@ -83,17 +121,30 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def words_of(server: Server, scenario: Scenario, port: int, threads: int) -> list[str]:
+def takes_part(server: Server, scenario: Scenario) -> bool:
+    """Tell whether a server can do what is asked: speak it, and log it."""
+    return bool(server.listen(scenario.over)) and (not scenario.logged or server.logs is not None)
+
+
+def words_of(server: Server, scenario: Scenario, port: int, threads: int, material: Material) -> list[str]:
     """Return the command line, with its program's path."""
-    line = server.words.format(app=scenario.app, path=scenario.app.replace(":", "."), port=port, threads=threads)
+    line = server.words.replace("{listen}", server.listen(scenario.over)).format(
+        app=scenario.app,
+        path=scenario.app.replace(":", "."),
+        port=port,
+        threads=threads,
+        cert=material.cert,
+        key=material.key,
+        certs=material.certs,
+    )
     return [*f"{BIN}/{line}".split(), *((server.logs or "") if scenario.logged else server.silent).split()]
 
 
 @contextmanager
-def running(name: str, scenario: Scenario, threads: int, core: int) -> Iterator[Running]:
+def running(name: str, scenario: Scenario, threads: int, core: int, material: Material) -> Iterator[Running]:
     """Run a server on one core until the block ends. Raises ServerFailedError."""
     port, probe_port = free_port(), free_port()
-    words = ["taskset", "-c", str(core), *words_of(SERVERS[name], scenario, port, threads)]
+    words = ["taskset", "-c", str(core), *words_of(SERVERS[name], scenario, port, threads, material)]
     env = os.environ | {"PYTHONPATH": str(BENCH), "PYTHONDONTWRITEBYTECODE": "1", "PROBE_PORT": str(probe_port)}
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")

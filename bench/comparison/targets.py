@@ -70,6 +70,11 @@ TARGETS = (
     Target("logged", "cpu_us", 1.15, of=("hello", 4)),
     Target("idle", "idle_kib", 6),
     Target("idle", "cpu_us", 1.1, own="alone_cpu_us"),
+    Target("tls", "cpu_us", 1, ("granian",)),
+    Target("h2", "cpu_us", 0.6, ("gunicorn",)),
+    Target("h2", "cpu_us", 1 / 3, ("hypercorn",)),
+    Target("handshake", "cpu_us", 0.5, ("twist",), threads=(4,)),
+    *(Target(f"{name}-h2", "mib_per_s", 0.7, threads=(4,), of=(name, 4)) for name in ("download", "upload")),
     *(Target(name, "probe_p99_ms", 20) for name in SCENARIOS),
 )
 

@@ -46,6 +46,22 @@ def test_a_scenario_is_compared_with_our_own_of_another():
     assert (verdict.met, verdict.bound) == (False, "≤ 23 (1.15 × our hello, 4 threads)")
 
 
+def test_http2_is_bound_by_a_share_of_each_peers_cpu():
+    rows = [row("h2", 4, "ours", cpu_us=100.0), row("h2", 4, "gunicorn", cpu_us=170.0)]
+    found = verdicts([*rows, row("h2", 4, "hypercorn", cpu_us=290.0)])
+    assert [(verdict.met, verdict.bound) for verdict in found] == [
+        (True, "≤ 102 (0.6 × gunicorn's)"),
+        (False, "≤ 96.67 (1/3 × hypercorn's)"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["download", "upload"])
+def test_long_transfers_over_http2_are_compared_with_our_own_over_http1(name):
+    rows = [row(name, 4, "ours", mib_per_s=1000.0), row(f"{name}-h2", 4, "ours", mib_per_s=690.0)]
+    (verdict,) = verdicts(rows)
+    assert (verdict.met, verdict.bound) == (False, f"≥ 700 (0.7 × our {name}, 4 threads)")
+
+
 def test_a_figure_is_compared_with_another_of_the_same_run():
     found = verdicts([row("idle", 4, "ours", cpu_us=21.0, alone_cpu_us=20.0, idle_kib=6.5)])
     assert [verdict.met for verdict in found] == [False, True]
@@ -72,6 +88,12 @@ def test_a_failure_stands_behind_the_servers_name():
     )
     assert "| twist web (it did not start: No module / x) | – | – |" in table
     assert "| **wsgicontainer** (12 replies were no success) | 20.0 | 30,000 |" in table
+
+
+def test_a_client_without_percentiles_has_columns_of_its_own():
+    table = tables({"rows": [row("h2", 4, "ours", cpu_us=97.0, requests_per_s=1e4, mean_ms=8.0, max_ms=20.0)]})
+    assert "| Server | CPU µs/request | requests/s | mean ms | longest ms |" in table
+    assert "| **wsgicontainer** | 97.0 | 10,000 | 8.00 | 20.00 |" in table
 
 
 def test_the_page_names_the_machine_and_the_versions():

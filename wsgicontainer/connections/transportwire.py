@@ -170,15 +170,14 @@ class TransportWire:
             while self._waiting_out > self._room.budget:
                 if self._lost:  # before the wait too: nobody would end it
                     raise PeerGone("the connection is lost")
-                before = self.progress
-                self._pace.see(before)
+                self._pace.see(self.progress)
                 if self._pace.slow:
                     self._waiting_out -= self._room.disk.relieve(self._outbox)
                     if self._waiting_out <= self._room.budget:
                         return
                 began = monotonic()
                 self._changed.wait(self._pace.next_wait())
-                self._pace.waits(monotonic() - began, self.progress - before)
+                self._pace.waits(monotonic() - began, 0)  # what Twisted has taken proves nothing of the peer
 
     @property
     def progress(self) -> int:

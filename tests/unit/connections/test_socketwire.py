@@ -16,7 +16,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from wsgicontainer.connections.nest import Nest
-from wsgicontainer.connections.overflow import FAST, IN_KERNEL, MOST_WIDE, PROVEN, WIDE, Disk, Pace, Room
+from wsgicontainer.connections.overflow import FAST, IN_KERNEL, MOST_WIDE, WIDE, Disk, Pace, Room
 from wsgicontainer.connections.socketwire import RECEIVE, SocketWire
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import IWire
@@ -363,11 +363,17 @@ def kernel_keeps(ends: Ends) -> int:
     return ends.ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
 
 
-def send_much(ends: Ends, **pace: Any) -> None:
-    """Send to a peer that reads, and has taken what came before at this pace."""
-    ends.wire._pace = Pace(ends.wire._room, **pace)
-    reader = beside(lambda: ends.read(len(MUCH)))
+class Fast(Pace):
+    """A peer that has proven it."""
+
+    fast = True
+
+
+def send_much(ends: Ends, pace: Pace) -> None:
+    """Send more than the kernel takes, then let the peer read all of it, which has taken what came before like that."""
+    ends.wire._pace = pace
     ends.wire.send(MUCH)
+    reader = beside(lambda: ends.read(len(MUCH)))
     ends.wire.wait_for_room()
     while not ends.wire.flush():
         select.select([], [ends.ours], [])
@@ -376,20 +382,20 @@ def send_much(ends: Ends, **pace: Any) -> None:
 
 def test_the_kernel_keeps_more_for_a_peer_that_has_proven_fast(tcp):
     """Fewer turns to send. Who is slow after that gets the narrow bound back, and the right to more only at its end."""
-    rights = tcp.wire._room.wide
-    send_much(tcp, fast=PROVEN)
-    assert (kernel_keeps(tcp), len(rights)) == (WIDE, MOST_WIDE - 1)
-    send_much(tcp, waited=1e9)
-    assert (kernel_keeps(tcp), len(rights)) == (IN_KERNEL, MOST_WIDE - 1)
+    room = tcp.wire._room
+    send_much(tcp, Fast(room))
+    assert (kernel_keeps(tcp), len(room.wide)) == (WIDE, MOST_WIDE - 1)
+    send_much(tcp, Pace(room, waited=1e9))
+    assert (kernel_keeps(tcp), len(room.wide)) == (IN_KERNEL, MOST_WIDE - 1)
     tcp.wire.close()
     tcp.wire.close()  # a second time there is nothing to give back
-    assert len(rights) == MOST_WIDE
+    assert len(room.wide) == MOST_WIDE
 
 
 def test_a_unix_socket_needs_no_right():
     """The kernel's bound is TCP's."""
     ends = Ends(tcp=False)
-    send_much(ends, fast=PROVEN)
+    send_much(ends, Fast(ends.wire._room))
     assert len(ends.wire._room.wide) == MOST_WIDE
     ends.wire.close()
     ends.peer.close()
@@ -399,7 +405,7 @@ def test_a_unix_socket_needs_no_right():
 def test_no_more_than_a_few_connections_have_it(tcp):
     tcp.wire._room.wide.clear()
     before = kernel_keeps(tcp)
-    send_much(tcp, fast=PROVEN)
+    send_much(tcp, Fast(tcp.wire._room))
     assert kernel_keeps(tcp) == before
     tcp.wire.close()
     assert not tcp.wire._room.wide

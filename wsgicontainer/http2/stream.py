@@ -174,6 +174,8 @@ class Stream:
 
     def next_head(self) -> tuple[Packed | None, bool]:
         """Return a head that has to go out before all content, and whether nothing follows."""
+        if self._outbox and not self._heads:
+            return None, False
         with self._lock:
             fields = self._heads.popleft() if self._heads else None
             return fields, self._at_end()

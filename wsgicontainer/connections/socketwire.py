@@ -206,8 +206,6 @@ class SocketWire:
             poll.register(self._fd, select.POLLOUT)
             poll.poll(pace.next_wait() * 1000)
             pace.waits(monotonic() - began, self.progress - before)
-            if pace.fast and not self._wide:
-                self._widen()
             self.flush()
 
     def _widen(self) -> None:
@@ -278,6 +276,10 @@ class SocketWire:
     def _keep(self, data: memoryview) -> None:
         self._kept += len(data)
         self._queue().append(data)
+        if not self._wide:
+            pace = self._pace = self._pace or Pace(self._room)
+            if pace.proves(self.progress, monotonic()):
+                self._widen()
 
     def _queue(self) -> deque[memoryview | FilePiece]:
         if self._unsent is _NOTHING:

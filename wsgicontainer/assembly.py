@@ -1,6 +1,6 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    signals · pid-file · access-log · threads · deadlines · certificates · timers · web
+    watchdog · signals · pid-file · access-log · threads · deadlines · certificates · timers · web · notices
 
 They start in this order and stop in the opposite one.
 
@@ -46,14 +46,15 @@ from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
-from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
+from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.leaving import Leaving
 from wsgicontainer.process.memory import keep_freed_memory
+from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.process.unraisable import without_server_names
-from wsgicontainer.serving import Listener, OrderedService, WebService
+from wsgicontainer.serving import Listener, OrderedService, Telling, Watchdog, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import secured, tls_of
@@ -88,6 +89,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     Imports the application, but listens nowhere and starts no thread. Raises ConfigurationError, and its kind LoadError
     if the application does not import.
     """
+    notices = notices_from(os.environ)
     _enter(settings)
     container = OrderedService()
     nest = _nest(settings)
@@ -99,7 +101,8 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     watch = _watch(settings, threads, way_out)
     presented = _presented(settings)
     web = _web(settings, reactor, nest, watch or threads, log, presented)
-    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log))]
+    reload = _reload(notices, log, presented)
+    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log, reload))]
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file))
     if log is not None:
@@ -113,7 +116,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     if settings.timers:
         children.append(RepeatingTasks(_timers(settings), threads, reactor))
     children.append(web)
-    for child in children:
+    for child in _told(children, notices, reactor, threads, web):
         child.setServiceParent(container)
     return container
 
@@ -295,8 +298,38 @@ class _WayOut:
         self.drain()
 
 
-def _signals(way_out: _WayOut, web: WebService, log: AccessLog | None) -> dict[signal.Signals, Callable[[], object]]:
-    """TERM drains; INT and QUIT, or any second one, end at once; USR1 and HUP reopen the log."""
+def _told(
+    children: list[Service], notices: IOperatorNotices, reactor: Any, threads: ApplicationThreads, web: WebService
+) -> list[Service]:
+    """Return the services, and around them those that tell of them."""
+    watchdog = [Watchdog(reactor, notices, threads.moving)] if notices.patience is not None else []
+    telling = [Telling(reactor, notices, lambda: _described(threads, web))] if notices.heard else []
+    return [*watchdog, *children, *telling]
+
+
+def _described(threads: ApplicationThreads, web: WebService) -> str:
+    """Say in a line what the server is at."""
+    return f"{threads.left()} threads, {web.connections()} connections, {threads.waiting()} requests wait"
+
+
+def _reload(notices: IOperatorNotices, log: AccessLog | None, presented: Presented | None) -> Callable[[], None]:
+    """Return what takes over all that has changed and does not need a new process: the log's file, certificates."""
+
+    def reload() -> None:
+        notices.reloading()
+        if log is not None:
+            log.reopen()
+        if presented is not None:
+            presented.look()
+        notices.reloaded()
+
+    return reload
+
+
+def _signals(
+    way_out: _WayOut, web: WebService, log: AccessLog | None, reload: Callable[[], None]
+) -> dict[signal.Signals, Callable[[], object]]:
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log."""
     asked: list[bool] = []
 
     def stop(hurry: bool) -> None:
@@ -314,7 +347,7 @@ def _signals(way_out: _WayOut, web: WebService, log: AccessLog | None) -> dict[s
         signal.SIGINT: lambda: stop(True),
         signal.SIGQUIT: lambda: stop(True),
         signal.SIGUSR1: reopen,
-        signal.SIGHUP: reopen,
+        signal.SIGHUP: reload,
     }
 
 

@@ -95,6 +95,10 @@ class WebService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._drain())
 
+    def connections(self) -> int:
+        """Count those that are open."""
+        return len(self._roll)
+
     def hurry(self) -> None:
         """Cut a drain short: what still runs is not waited for."""
         self._hurried = True

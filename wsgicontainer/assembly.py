@@ -34,7 +34,7 @@ from wsgicontainer.connections.taking import Taking
 from wsgicontainer.connections.tlswire import Front
 from wsgicontainer.deadlines.exchange import TimedExchange
 from wsgicontainer.deadlines.watch import PERIOD, Patience, Watch
-from wsgicontainer.endpoints import endpoint_for
+from wsgicontainer.endpoints import Circumstances, Passed, endpoint_for, passed_sockets
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
@@ -89,7 +89,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     Imports the application, but listens nowhere and starts no thread. Raises ConfigurationError, and its kind LoadError
     if the application does not import.
     """
-    notices = notices_from(os.environ)
+    notices, passed = notices_from(os.environ), passed_sockets(os.environ)
     _enter(settings)
     container = OrderedService()
     nest = _nest(settings)
@@ -100,7 +100,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     way_out = _WayOut(reactor)
     watch = _watch(settings, threads, way_out)
     presented = _presented(settings)
-    web = _web(settings, reactor, nest, watch or threads, log, presented)
+    web = _web(settings, _circumstances(settings, reactor, passed), nest, watch or threads, log, presented)
     reload = _reload(notices, log, presented)
     children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log, reload))]
     if settings.pid_file is not None:
@@ -130,8 +130,9 @@ def check(settings: Settings) -> None:
     _routes(settings)
     _timers(settings)
     _presented(settings)
+    at = _circumstances(settings, MemoryReactorClock(), Passed([]))
     for port in settings.ports:
-        _endpoint(settings, MemoryReactorClock(), port)
+        _endpoint(port, at)
 
 
 # The parts
@@ -202,7 +203,7 @@ def _front(settings: Settings, presented: Presented | None, port: str) -> Front 
 
 def _web(
     settings: Settings,
-    reactor: Any,
+    at: Circumstances,
     nest: Nest | None,
     threads: IApplicationThreads,
     log: AccessLog | None,
@@ -219,16 +220,19 @@ def _web(
     listeners = []
     for port in settings.ports:
         front = _front(settings, presented, port)
-        factory = Taking(lambda wire: Connection(site, wire), nest, reactor, room, front)
-        listeners.append(Listener(port, _endpoint(settings, reactor, port), factory, front is not None))
-    return WebService(reactor, listeners, site, roll, settings.graceful_timeout)
+        factory = Taking(lambda wire: Connection(site, wire), nest, at.reactor, room, front)
+        listeners.append(Listener(port, _endpoint(port, at), factory, front is not None))
+    return WebService(at.reactor, listeners, site, roll, settings.graceful_timeout)
 
 
-def _endpoint(settings: Settings, reactor: Any, port: str) -> IStreamServerEndpoint:
+def _circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:
+    return Circumstances(reactor, settings.backlog, Proxies(settings.forwarded_allow_ips).trusts, passed)
+
+
+def _endpoint(port: str, at: Circumstances) -> IStreamServerEndpoint:
     """Return what a port listens on, its TLS taken off."""
     tls = secured(port)
-    trusts = Proxies(settings.forwarded_allow_ips).trusts
-    return endpoint_for(reactor, port if tls is None else tls.inside, settings.backlog, trusts)
+    return endpoint_for(port if tls is None else tls.inside, at)
 
 
 def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:

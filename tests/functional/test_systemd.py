@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,10 +15,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from authority import Authority
 
 ANY_TRANSPORT = pytest.mark.parametrize("transport", ["auto"], indirect=True)
 """What is told does not depend on how connections are read: once is enough."""
 PATIENCE = 10
+OURS = [sys.executable, "-m", "wsgicontainer"]
+TWIST = [str(Path(sys.executable).parent / "twist"), "--log-format=text", "wsgicontainer"]
+"""It loads Twisted's own endpoints first, which take systemd's variables."""
 
 
 class NotifySocket:
@@ -127,3 +132,85 @@ def test_neither_the_application_nor_its_children_speak_in_our_name(serve, syste
     server = serve("frozen:application", env=environ)
     for path in ("/", "/child"):
         assert json.loads(get(server.url + path)) == []
+
+
+# Sockets ----------------------------------------------------------------------------------
+
+
+def activate(*options: str) -> list[str]:
+    """Begin a command line that starts a program, with this environment, when somebody connects."""
+    return ["systemd-socket-activate", *(f"--setenv={name}" for name in os.environ), *options]
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@pytest.mark.needs("systemd-socket-activate")
+@pytest.mark.parametrize("command", [OURS, TWIST], ids=["module", "twist"])
+def test_a_socket_without_a_name_is_served(start, apps, tmp_path, need, command):
+    """The client that has started the server is its first; the children of the application see nothing of it."""
+    port = free_port()
+    words = [*activate("-l", f"127.0.0.1:{port}"), *command, "frozen:application", "--port", "systemd:"]
+    server = start(need(words[0]), *words[1:], "--chdir", str(apps), cwd=tmp_path)
+    server.wait_for("Listening on 127")
+    assert json.loads(get(f"http://127.0.0.1:{port}/child")) == []
+    server.started()
+    assert server.stop() == 0
+
+
+@pytest.mark.needs("systemd-socket-activate")
+def test_sockets_by_name_also_with_tls_and_behind_proxies(start, apps, tmp_path, need):
+    """And a unix socket, whose file is still there when the server has left: it is systemd's."""
+    authority = Authority(tmp_path)
+    authority.write(tmp_path / "certificates", "a.example")
+    ports = {name: free_port() for name in ("http", "https", "proxied")}
+    where = [word for port in ports.values() for word in ("-l", f"127.0.0.1:{port}")]
+    path = tmp_path / "site.sock"
+    words = [*activate(*where, "-l", str(path), "--fdname=http:https:proxied:unix"), *OURS]
+    words += ["wellbehaved:application", "--chdir", str(apps), "--forwarded-allow-ips", "127.0.0.1"]
+    for each in (
+        "systemd:name=http",
+        f"txsni:{tmp_path}/certificates:systemd:name=https",
+        "haproxy:systemd:domain=INET:name=proxied",
+        "systemd:index=3",
+    ):
+        words += ["--port", each]
+    server = start(need(words[0]), *words[1:], cwd=tmp_path)
+    server.wait_for("Listening on .*sock")
+    assert get(f"http://127.0.0.1:{ports['http']}/environ")
+    context = authority.client()
+    question = b"GET /environ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+    plain = socket.create_connection(("127.0.0.1", ports["https"]), timeout=20)
+    with context.wrap_socket(plain, server_hostname="a.example") as client:
+        assert b'"https"' in ask_for(client, question)
+    with socket.create_connection(("127.0.0.1", ports["proxied"]), timeout=20) as client:
+        assert b'"192.0.2.7"' in ask_for(client, b"PROXY TCP4 192.0.2.7 192.0.2.1 1 2\r\n" + question)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(path))
+        assert ask_for(client, question).startswith(b"HTTP/1.1 200")
+    assert server.stop() == 0
+    assert path.exists()
+
+
+def ask_for(client: socket.socket, question: bytes) -> bytes:
+    client.sendall(question)
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+@ANY_TRANSPORT
+@pytest.mark.needs("systemd-socket-activate")
+def test_a_name_that_is_not_there_ends_the_boot_with_those_that_are(start, serve, apps, tmp_path, need):
+    port = free_port()
+    words = [*activate("-l", f"127.0.0.1:{port}", "--fdname=http"), *OURS, "hello:app"]
+    server = start(need(words[0]), *words[1:], "--port", "systemd:name=https", "--chdir", str(apps), cwd=tmp_path)
+    server.wait_for("Listening on 127")
+    socket.create_connection(("127.0.0.1", port)).close()
+    assert server.wait() == 3
+    assert "is none of the sockets that systemd has passed; write systemd:name=http" in server.output()
+    alone = serve("hello:app", "--port", "systemd:", env={"LISTEN_FDS": "1", "LISTEN_PID": "1"}, wait=False)
+    assert alone.wait() == 3
+    assert "--port systemd:: systemd has passed no socket" in alone.output()

@@ -231,6 +231,8 @@ def _where(host: Any, listener: Listener) -> str:
 
 def _refusal(description: str, failure: Failure) -> BootError:
     error = failure.value
+    if isinstance(error, BootError):
+        return error
     reason: object = error.socketError if isinstance(error, CannotListenError) else error
     text = getattr(reason, "strerror", None) or reason
     return BootError(f"--port {description} can't be opened ({text}); choose another port, or stop what listens there")

@@ -40,6 +40,7 @@ from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
+from wsgicontainer.http.health import probes
 from wsgicontainer.http.redirect import Redirecting
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
@@ -58,6 +59,7 @@ from wsgicontainer.serving import Listener, OrderedService, Telling, Watchdog, W
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import secured, tls_of
+from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
@@ -222,7 +224,10 @@ def _web(
         front = _front(settings, presented, port)
         factory = Taking(lambda wire: Connection(site, wire), nest, at.reactor, room, front)
         listeners.append(Listener(port, _endpoint(port, at), factory, front is not None))
-    return WebService(at.reactor, listeners, site, roll, settings.graceful_timeout)
+    web = WebService(at.reactor, listeners, site, roll, settings.graceful_timeout)
+    if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
+        site.routes = site.routes.beside(probes(probe_paths(settings.health), web.ready))
+    return web
 
 
 def _circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:

@@ -95,6 +95,10 @@ class WebService(Service):
         super().stopService()
         return Deferred.fromCoroutine(self._drain())
 
+    def ready(self) -> bool:
+        """Tell whether requests are wanted: it has started, and does not drain. Runs in: any."""
+        return bool(self.running) and not self._site.draining
+
     def connections(self) -> int:
         """Count those that are open."""
         return len(self._roll)

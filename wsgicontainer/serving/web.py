@@ -72,6 +72,7 @@ class WebService(Service):
         self._reactor, self._listeners = reactor, listeners
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
+        self._opened_ports: list[tuple[Any, Listener]] | None = []
         self._listening = self._hurried = False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
@@ -132,20 +133,30 @@ class WebService(Service):
             if failures:
                 self._abandon()
                 raise _refusal(listener.description, failures[0])
+        # Only now: threads accept from here on, and what they answer may depend on any port.
+        opened, self._opened_ports = self._opened_ports or (), None
+        for port, listener in opened:
+            self._take_over(port, listener)
 
     def _opened(self, port: Any, listener: Listener) -> None:
-        port = listener.factory.adopt(port)
-        self._ports.append(port)
         if listener.secure and not self._site.https_port:
             self._site.https_port = getattr(port.getHost(), "port", 0)
+        if self._opened_ports is None:  # an endpoint that took its time
+            self._take_over(port, listener)
+        else:
+            self._opened_ports.append((port, listener))
+
+    def _take_over(self, port: Any, listener: Listener) -> None:
+        port = listener.factory.adopt(port)
+        self._ports.append(port)
         _bound_unsent(port)
         _bound_accepts(port, self._roll.room)
         _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), listener))
 
     def _abandon(self) -> None:
-        for port in self._ports:
+        for port, _ in self._opened_ports or ():
             port.stopListening()
-        self._ports.clear()
+        self._opened_ports = []
 
     async def _drain(self) -> None:
         self._site.draining = True

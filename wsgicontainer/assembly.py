@@ -1,6 +1,6 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    signals · pid-file · access-log · threads · deadlines · certificates · timers · web
+    watchdog · signals · pid-file · access-log · threads · deadlines · certificates · timers · web · notices
 
 They start in this order and stop in the opposite one.
 
@@ -34,29 +34,32 @@ from wsgicontainer.connections.taking import Taking
 from wsgicontainer.connections.tlswire import Front
 from wsgicontainer.deadlines.exchange import TimedExchange
 from wsgicontainer.deadlines.watch import PERIOD, Patience, Watch
-from wsgicontainer.endpoints import endpoint_for
+from wsgicontainer.endpoints import Circumstances, Passed, endpoint_for, passed_sockets
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
+from wsgicontainer.http.health import probes
 from wsgicontainer.http.redirect import Redirecting
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
-from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
+from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.leaving import Leaving
 from wsgicontainer.process.memory import keep_freed_memory
+from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.process.unraisable import without_server_names
-from wsgicontainer.serving import Listener, OrderedService, WebService
+from wsgicontainer.serving import Listener, OrderedService, Telling, Watchdog, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import secured, tls_of
+from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
@@ -88,6 +91,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     Imports the application, but listens nowhere and starts no thread. Raises ConfigurationError, and its kind LoadError
     if the application does not import.
     """
+    notices, passed = notices_from(os.environ), passed_sockets(os.environ)
     _enter(settings)
     container = OrderedService()
     nest = _nest(settings)
@@ -98,8 +102,9 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     way_out = _WayOut(reactor)
     watch = _watch(settings, threads, way_out)
     presented = _presented(settings)
-    web = _web(settings, reactor, nest, watch or threads, log, presented)
-    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log))]
+    web = _web(settings, _circumstances(settings, reactor, passed), nest, watch or threads, log, presented)
+    reload = _reload(notices, log, presented)
+    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log, reload))]
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file))
     if log is not None:
@@ -113,7 +118,7 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     if settings.timers:
         children.append(RepeatingTasks(_timers(settings), threads, reactor))
     children.append(web)
-    for child in children:
+    for child in _told(children, notices, reactor, threads, web):
         child.setServiceParent(container)
     return container
 
@@ -127,8 +132,9 @@ def check(settings: Settings) -> None:
     _routes(settings)
     _timers(settings)
     _presented(settings)
+    at = _circumstances(settings, MemoryReactorClock(), Passed([]))
     for port in settings.ports:
-        _endpoint(settings, MemoryReactorClock(), port)
+        _endpoint(port, at)
 
 
 # The parts
@@ -199,7 +205,7 @@ def _front(settings: Settings, presented: Presented | None, port: str) -> Front 
 
 def _web(
     settings: Settings,
-    reactor: Any,
+    at: Circumstances,
     nest: Nest | None,
     threads: IApplicationThreads,
     log: AccessLog | None,
@@ -216,16 +222,22 @@ def _web(
     listeners = []
     for port in settings.ports:
         front = _front(settings, presented, port)
-        factory = Taking(lambda wire: Connection(site, wire), nest, reactor, room, front)
-        listeners.append(Listener(port, _endpoint(settings, reactor, port), factory, front is not None))
-    return WebService(reactor, listeners, site, roll, settings.graceful_timeout)
+        factory = Taking(lambda wire: Connection(site, wire), nest, at.reactor, room, front)
+        listeners.append(Listener(port, _endpoint(port, at), factory, front is not None))
+    web = WebService(at.reactor, listeners, site, roll, settings.graceful_timeout)
+    if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
+        site.routes = site.routes.beside(probes(probe_paths(settings.health), web.ready))
+    return web
 
 
-def _endpoint(settings: Settings, reactor: Any, port: str) -> IStreamServerEndpoint:
+def _circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:
+    return Circumstances(reactor, settings.backlog, Proxies(settings.forwarded_allow_ips).trusts, passed)
+
+
+def _endpoint(port: str, at: Circumstances) -> IStreamServerEndpoint:
     """Return what a port listens on, its TLS taken off."""
     tls = secured(port)
-    trusts = Proxies(settings.forwarded_allow_ips).trusts
-    return endpoint_for(reactor, port if tls is None else tls.inside, settings.backlog, trusts)
+    return endpoint_for(port if tls is None else tls.inside, at)
 
 
 def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
@@ -295,8 +307,38 @@ class _WayOut:
         self.drain()
 
 
-def _signals(way_out: _WayOut, web: WebService, log: AccessLog | None) -> dict[signal.Signals, Callable[[], object]]:
-    """TERM drains; INT and QUIT, or any second one, end at once; USR1 and HUP reopen the log."""
+def _told(
+    children: list[Service], notices: IOperatorNotices, reactor: Any, threads: ApplicationThreads, web: WebService
+) -> list[Service]:
+    """Return the services, and around them those that tell of them."""
+    watchdog = [Watchdog(reactor, notices, threads.moving)] if notices.patience is not None else []
+    telling = [Telling(reactor, notices, lambda: _described(threads, web))] if notices.heard else []
+    return [*watchdog, *children, *telling]
+
+
+def _described(threads: ApplicationThreads, web: WebService) -> str:
+    """Say in a line what the server is at."""
+    return f"{threads.left()} threads, {web.connections()} connections, {threads.waiting()} requests wait"
+
+
+def _reload(notices: IOperatorNotices, log: AccessLog | None, presented: Presented | None) -> Callable[[], None]:
+    """Return what takes over all that has changed and does not need a new process: the log's file, certificates."""
+
+    def reload() -> None:
+        notices.reloading()
+        if log is not None:
+            log.reopen()
+        if presented is not None:
+            presented.look()
+        notices.reloaded()
+
+    return reload
+
+
+def _signals(
+    way_out: _WayOut, web: WebService, log: AccessLog | None, reload: Callable[[], None]
+) -> dict[signal.Signals, Callable[[], object]]:
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log."""
     asked: list[bool] = []
 
     def stop(hurry: bool) -> None:
@@ -314,7 +356,7 @@ def _signals(way_out: _WayOut, web: WebService, log: AccessLog | None) -> dict[s
         signal.SIGINT: lambda: stop(True),
         signal.SIGQUIT: lambda: stop(True),
         signal.SIGUSR1: reopen,
-        signal.SIGHUP: reopen,
+        signal.SIGHUP: reload,
     }
 
 

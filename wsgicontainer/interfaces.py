@@ -259,3 +259,31 @@ class IAccessLog(Interface):
 
     def reopen() -> None:
         """Write what is kept and open the file anew, for log rotation. Runs in: reactor thread."""
+
+
+class IOperatorNotices(Interface):
+    """Whoever has started the server and wants to know how it fares: systemd, or nobody.
+
+    Nothing here waits or fails. Runs in: reactor thread.
+    """
+
+    heard: bool = Attribute("Whether anybody listens: otherwise nothing needs to be looked up for it.")
+    patience: float | None = Attribute("Seconds without `alive` after which the server is killed; None: never.")
+
+    def ready(text: str) -> None:
+        """Say that requests are answered from now on; `text` is a line for people."""
+
+    def reloading() -> None:
+        """Say that a reload begins; `reloaded` will follow."""
+
+    def reloaded(reason: str | None = None) -> None:
+        """Say that the reload is over; `reason` says why the old goes on."""
+
+    def stopping(text: str) -> None:
+        """Say that the way out begins."""
+
+    def status(text: str) -> None:
+        """Say what is going on, in a line for people, and sparingly."""
+
+    def alive() -> None:
+        """Say that everything that serves answers, at least twice in `patience`."""

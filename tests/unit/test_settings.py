@@ -173,8 +173,8 @@ def test_a_file_name_instead_of_a_module_is_mended(app: str, mend: str) -> None:
         ({"statics": ["/s=d,index=a/b"]}, "has no usable value in 'index=a/b'"),
         ({"statics": ["/s=d,max-age=x"]}, "is not a whole number"),
         ({"wsgi": None}, "write twist wsgicontainer mysite.wsgi:application"),
-        ({"mounts": ["/=a:b"]}, "--mount and --static: / is given twice"),
-        ({"mounts": ["/x=a"], "statics": ["/x/=b"]}, "--mount and --static: /x is given twice"),
+        ({"mounts": ["/=a:b"]}, "--mount, --static and --health: / is given twice"),
+        ({"mounts": ["/x=a"], "statics": ["/x/=b"]}, "--mount, --static and --health: /x is given twice"),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(fields: dict[str, Any], part: str) -> None:
@@ -204,6 +204,10 @@ def test_what_cannot_be_served_is_one_sentence(fields: dict[str, Any], part: str
         "unix:/run/a.sock",
         "fd:3",
         "systemd:domain=INET:index=0",
+        "systemd:INET6:name=http",
+        "systemd:name=http",
+        "systemd:",
+        "txsni:certs:systemd:",
         "somebodys:own:plugin",
         "somebodys:8000",
     ],

@@ -1,5 +1,6 @@
 """Endpoint descriptions: what an operator writes after `--port` becomes a Twisted server endpoint."""
 
-from wsgicontainer.endpoints.describe import endpoint_for
+from wsgicontainer.endpoints.describe import Circumstances, endpoint_for
+from wsgicontainer.endpoints.passed import Passed, passed_sockets
 
-__all__ = ["endpoint_for"]
+__all__ = ["Circumstances", "Passed", "endpoint_for", "passed_sockets"]

@@ -18,6 +18,7 @@ from wsgicontainer.errors import PeerError
 from wsgicontainer.http.arrival import Arrival
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.head import FieldBlock
+from wsgicontainer.http.health import Probe
 from wsgicontainer.http.refusal import record
 from wsgicontainer.http2.frames import ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM, Fault
 from wsgicontainer.http2.head import Field, Head, Heads, Malformed, request_line
@@ -213,7 +214,10 @@ class Requests:
         # The stream lets go of it: each would hold the other until the collector comes.
         exchange, stream.exchange = stream.exchange, None
         assert exchange is not None
-        if not self._home.site.threads.submit(exchange):
+        if isinstance(stream.route[1], Probe):
+            exchange.answer_here()
+            stream.done = True
+        elif not self._home.site.threads.submit(exchange):
             exchange.refuse()
             stream.done = True
 

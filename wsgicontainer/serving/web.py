@@ -72,6 +72,7 @@ class WebService(Service):
         self._reactor, self._listeners = reactor, listeners
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
+        self._opened_ports: list[tuple[Any, Listener]] | None = []
         self._listening = self._hurried = False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
@@ -94,6 +95,14 @@ class WebService(Service):
         """Drain; fires when every connection has ended or was cut."""
         super().stopService()
         return Deferred.fromCoroutine(self._drain())
+
+    def ready(self) -> bool:
+        """Tell whether requests are wanted: it has started, and does not drain. Runs in: any."""
+        return bool(self.running) and not self._site.draining
+
+    def connections(self) -> int:
+        """Count those that are open."""
+        return len(self._roll)
 
     def hurry(self) -> None:
         """Cut a drain short: what still runs is not waited for."""
@@ -124,20 +133,30 @@ class WebService(Service):
             if failures:
                 self._abandon()
                 raise _refusal(listener.description, failures[0])
+        # Only now: threads accept from here on, and what they answer may depend on any port.
+        opened, self._opened_ports = self._opened_ports or (), None
+        for port, listener in opened:
+            self._take_over(port, listener)
 
     def _opened(self, port: Any, listener: Listener) -> None:
-        port = listener.factory.adopt(port)
-        self._ports.append(port)
         if listener.secure and not self._site.https_port:
             self._site.https_port = getattr(port.getHost(), "port", 0)
+        if self._opened_ports is None:  # an endpoint that took its time
+            self._take_over(port, listener)
+        else:
+            self._opened_ports.append((port, listener))
+
+    def _take_over(self, port: Any, listener: Listener) -> None:
+        port = listener.factory.adopt(port)
+        self._ports.append(port)
         _bound_unsent(port)
         _bound_accepts(port, self._roll.room)
         _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), listener))
 
     def _abandon(self) -> None:
-        for port in self._ports:
+        for port, _ in self._opened_ports or ():
             port.stopListening()
-        self._ports.clear()
+        self._opened_ports = []
 
     async def _drain(self) -> None:
         self._site.draining = True
@@ -227,6 +246,8 @@ def _where(host: Any, listener: Listener) -> str:
 
 def _refusal(description: str, failure: Failure) -> BootError:
     error = failure.value
+    if isinstance(error, BootError):
+        return error
     reason: object = error.socketError if isinstance(error, CannotListenError) else error
     text = getattr(reason, "strerror", None) or reason
     return BootError(f"--port {description} can't be opened ({text}); choose another port, or stop what listens there")

@@ -19,7 +19,7 @@ from wsgicontainer.settings import kinds, listening, sites
 from wsgicontainer.settings.kinds import Kind, Plain
 from wsgicontainer.settings.option import PYTHON, Option, Spelling
 from wsgicontainer.settings.securing import secured
-from wsgicontainer.settings.sites import Mount, Static, Timer
+from wsgicontainer.settings.sites import Mount, Static, Timer, probe_paths
 
 
 def count_cores() -> int:
@@ -86,6 +86,15 @@ class Settings:
         default=(),
         repeatable=True,
         attribute="statics",
+    ).field()
+    health: str | None = Option(
+        "health",
+        sites.PREFIX,
+        _WEB,
+        "answer probes at PREFIX/live and PREFIX/ready on every port",
+        "Off unless asked. No application thread is needed for it, and no line of the access log is written. ready is"
+        " 503 once the server drains.",
+        "/-",
     ).field()
     timers: tuple[Timer, ...] = Option(
         "timer",
@@ -596,7 +605,8 @@ def _check_routes(settings: Settings) -> None:
     prefixes = (*root, *(mount.prefix for mount in settings.mounts), *(static.prefix for static in settings.statics))
     if not prefixes:
         raise ConfigurationError("APP: there is nothing to serve; write twist wsgicontainer mysite.wsgi:application")
-    _check_repeats("--mount and --static", prefixes)
+    probed = () if settings.health is None else probe_paths(settings.health)
+    _check_repeats("--mount, --static and --health", (*prefixes, *probed))
 
 
 def _check_proxies(settings: Settings) -> None:

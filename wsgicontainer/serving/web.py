@@ -53,6 +53,8 @@ class Listener:
     factory: Taking
     secure: bool = False
     """Whether it speaks TLS."""
+    early: bool = True
+    """Whether it is opened before privileges are shed, or as the user that the server becomes."""
 
 
 class WebService(Service):
@@ -69,10 +71,10 @@ class WebService(Service):
         graceful: float,
     ) -> None:
         """`graceful` is how many seconds a drain waits for what runs."""
-        self._reactor, self._listeners = reactor, listeners
+        self._reactor = reactor
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
-        self._listening = self._hurried = False
+        self._listeners, self._hurried = list(listeners), False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
         self._reliever = LoopingCall(roll.make_room)
@@ -82,12 +84,12 @@ class WebService(Service):
     def privilegedStartService(self) -> None:
         """Listen before privileges are shed. Raises BootError for a port that can't be had."""
         super().privilegedStartService()
-        self._listen()
+        self._listen([each for each in self._listeners if each.early])
 
     def startService(self) -> None:
-        """Listen, unless that is done, and look after the connections' clocks. Raises BootError."""
+        """Listen wherever that is not done, and look after the connections' clocks. Raises BootError."""
         super().startService()
-        self._listen()
+        self._listen(list(self._listeners))
         self._sweeper.start(SWEEP, now=False)
 
     def stopService(self) -> Deferred[None]:
@@ -113,11 +115,9 @@ class WebService(Service):
             if not self._site.draining:
                 port.startReading()
 
-    def _listen(self) -> None:
-        if self._listening:
-            return
-        self._listening = True
-        for listener in self._listeners:
+    def _listen(self, listeners: Sequence[Listener]) -> None:
+        for listener in listeners:
+            self._listeners.remove(listener)
             failures: list[Failure] = []
             waiting = listener.endpoint.listen(listener.factory)
             waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener,))

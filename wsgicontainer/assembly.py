@@ -49,7 +49,7 @@ from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IResponder
 from wsgicontainer.process import init, prctl, privileges
 from wsgicontainer.process.descriptors import raise_descriptor_limit
-from wsgicontainer.process.identity import Identity, check_spool
+from wsgicontainer.process.identity import Identity, check_spool, tell_unreadable_interpreter
 from wsgicontainer.process.leaving import Leaving
 from wsgicontainer.process.memory import keep_freed_memory
 from wsgicontainer.process.pidfile import PidFile
@@ -174,11 +174,13 @@ def _steps(settings: Settings, account: Account | None, presented: Presented | N
     if settings.umask is not None:
         steps.append(lambda: _set_umask(settings))  # once more: a daemon's fork has set one
     if account is not None:
-        steps += [lambda: privileges.shed(account), lambda: check_spool(account.label)]
+        label = account.label
+        steps += [lambda: privileges.shed(account), lambda: check_spool(label)]
+        steps.append(lambda: tell_unreadable_interpreter(label))
         if presented is not None:
-            steps.append(lambda: presented.tell_unreadable(account.label))
-    if settings.title is not None:
-        title = settings.title
+            steps.append(lambda: presented.tell_unreadable(label))
+    if settings.name is not None:
+        title = settings.name
         steps.append(lambda: prctl.set_title(title))
     if settings.init:
         parent = os.getppid()

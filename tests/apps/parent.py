@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from urllib.parse import parse_qs
 
 _ORPHANS = """
 import os, sys
+gone, there = os.pipe()
 for _ in range(int(sys.argv[1])):
     if os.fork() == 0:
-        sys.stdin.read()  # until whoever has made us is gone
+        os.close(there)
+        os.read(gone, 1)  # until whoever has made us has ended
         os._exit(9)
 """
 
@@ -32,7 +35,7 @@ def _run(status):
 
 
 def _orphan(count):
-    done = subprocess.run([sys.executable, "-S", "-c", _ORPHANS, str(count)], stdin=subprocess.PIPE, check=False)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", _ORPHANS, str(count)], check=False)
     return b"%d" % done.returncode
 
 
@@ -51,8 +54,15 @@ def _facts():
         "groups": sorted(os.getgroups()),
         "umask": lines["Umask"].strip(),
         "title": lines["Name"].strip(),
+        "watchdog": os.environ.get("WATCHDOG_PID"),
     }
     return "\n".join(f"{name}={value}" for name, value in facts.items()).encode()
 
 
-_PATHS = {"/run": _run, "/orphan": _orphan, "/facts": _facts}
+def _sleep(tenths):
+    with open("sleeping", "w"):
+        time.sleep(tenths / 10)
+    return b"awake"
+
+
+_PATHS = {"/run": _run, "/orphan": _orphan, "/facts": _facts, "/sleep": _sleep}

@@ -6,12 +6,16 @@ Runs in: the main thread.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 
 from twisted.application.service import Service
+from twisted.logger import Logger
 
 from wsgicontainer.errors import BootError
+
+_log = Logger()
 
 
 class Identity(Service):
@@ -28,6 +32,17 @@ class Identity(Service):
         super().startService()
         for step in self._steps:
             step()
+
+
+def tell_unreadable_interpreter(label: str, file: str = os.__file__) -> None:
+    """Tell if Python's own files can't be read any more: whatever is imported only now will not be found."""
+    if not os.access(file, os.R_OK):
+        _log.warn(
+            "{file} can't be read with {label}: what is imported from now on is not found; "
+            "put Python where everybody may read it",
+            file=file,
+            label=label,
+        )
 
 
 def check_spool(label: str) -> None:

@@ -517,14 +517,13 @@ class Settings:
         "027",
         default_text="what it was started with",
     ).field()
-    title: str | None = Option(
+    name: str | None = Option(
         "name",
         kinds.TITLE,
         _PROCESS,
         "what ps -o comm, top and pgrep call the process",
         "For who runs several. The kernel keeps 15 octets.",
         "mysite",
-        attribute="title",
     ).field()
     init: bool = Option(
         "init",

@@ -39,6 +39,10 @@ def _orphan(count):
     return b"%d" % done.returncode
 
 
+def _stay():
+    return b"%d" % subprocess.run(["sh", "-c", "sleep 30 &"], check=False).returncode
+
+
 def _facts():
     with open("/proc/self/status") as file:
         lines = dict(line.split(":", 1) for line in file.read().splitlines())
@@ -65,4 +69,4 @@ def _sleep(tenths):
     return b"awake"
 
 
-_PATHS = {"/run": _run, "/orphan": _orphan, "/facts": _facts, "/sleep": _sleep}
+_PATHS = {"/run": _run, "/orphan": _orphan, "/stay": _stay, "/facts": _facts, "/sleep": _sleep}

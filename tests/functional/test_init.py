@@ -5,8 +5,10 @@ The container is a process namespace of its own (unshare). Transports make no di
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,6 +225,34 @@ def test_what_systemd_passes_goes_to_the_server(begin):
     assert len(urls) == 2
     assert f"watchdog={house.server}" in requests.get(f"{urls[1]}/facts", timeout=10).text
     assert sorted(os.listdir(f"/proc/{house.init}/fd"), key=int) == ["0", "1", "2"]
+
+
+def test_the_example_of_a_container(container, root, tmp_path):
+    """Its image is built nowhere here; the command that it would run runs, as process 1, and stops as it says."""
+    example = root / "examples" / "06-container"
+    lines = (line.partition(" ") for line in (example / "Containerfile").read_text().splitlines())
+    said = {name: value for name, _, value in lines if name.isupper()}
+    assert said["USER"].split(":")[0].isdecimal() and int(said["USER"].split(":")[0]) > 0
+    assert said["COPY"] == f"examples/06-container/site_app.py {said['WORKDIR']}/"
+    assert said["ENV"] == f"PORT={said['EXPOSE']}"
+    words = [*json.loads(said["ENTRYPOINT"]), *json.loads(said["CMD"])]
+    shutil.copy(example / "site_app.py", tmp_path)
+    log = tmp_path / "output"
+    path = f"{BIN}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", said["RUN"]], env={**os.environ, "PATH": path}, check=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*container, *words, *PORT], cwd=tmp_path, env={**os.environ, "PATH": path}, stdout=output, stderr=output
+        )
+    try:
+        house = House(process, log, "process 1")
+        assert house.get("/") in (example / "README.md").read_text()
+        os.kill(house.init, signal.Signals[said["STOPSIGNAL"]])
+        assert house.ended() == 0
+        assert '"GET / HTTP/1.1" 200 ' in log.read_text()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_daemon_has_no_init(start, apps, tmp_path):

@@ -1,8 +1,8 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    watchdog · signals · pid-file · access-log · threads · deadlines · certificates · timers · web · notices
+    watchdog · signals · identity · pid-file · access-log · threads · deadlines · certificates · timers · web · notices
 
-They start in this order and stop in the opposite one.
+They start in this order and stop in the opposite one. Ports are opened before all of that (`privilegedStartService`).
 
 Runs in: reactor thread, before the reactor runs.
 """
@@ -48,17 +48,20 @@ from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
+from wsgicontainer.process import init, prctl, privileges
 from wsgicontainer.process.descriptors import raise_descriptor_limit
+from wsgicontainer.process.identity import Identity, check_spool, tell_unreadable_interpreter
 from wsgicontainer.process.leaving import Leaving
 from wsgicontainer.process.memory import keep_freed_memory
 from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
+from wsgicontainer.process.privileges import Account
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.process.unraisable import without_server_names
 from wsgicontainer.serving import Listener, OrderedService, Telling, Watchdog, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
-from wsgicontainer.settings.securing import secured, tls_of
+from wsgicontainer.settings.securing import is_file, secured, tls_of
 from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accessline import compile_format
@@ -105,8 +108,12 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     web = _web(settings, _circumstances(settings, reactor, passed), nest, watch or threads, log, presented)
     reload = _reload(notices, log, presented)
     children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log, reload))]
+    account = _account(settings)
+    steps = _steps(settings, account, presented)
+    if steps:
+        children.append(Identity(steps))
     if settings.pid_file is not None:
-        children.append(PidFile(settings.pid_file))
+        children.append(PidFile(settings.pid_file, account is None))
     if log is not None:
         children.append(_AccessLogService(log, reactor))
     children.append(_ThreadsService(threads, reactor, nest, way_out))
@@ -149,8 +156,42 @@ def _enter(settings: Settings) -> None:
             raise ConfigurationError(
                 f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
             ) from None
+    _set_umask(settings)
     os.environ.update(dict(settings.env))
     make_importable(os.getcwd(), sys.path)
+
+
+def _set_umask(settings: Settings) -> None:
+    if settings.umask is not None:
+        os.umask(int(settings.umask, 8))
+
+
+def _account(settings: Settings) -> Account | None:
+    """Return whom the server is to become; None if it stays who it is. Raises ConfigurationError."""
+    if settings.user is None and settings.group is None:
+        return None
+    running = os.geteuid(), os.getegid()
+    return privileges.account_for(settings.user, settings.group, privileges.system_accounts(), running)
+
+
+def _steps(settings: Settings, account: Account | None, presented: Presented | None) -> list[Callable[[], object]]:
+    """Return what makes the process what it is to be, once its ports are open."""
+    steps: list[Callable[[], object]] = []
+    if settings.umask is not None:
+        steps.append(lambda: _set_umask(settings))  # once more: a daemon's fork has set one
+    if account is not None:
+        label = account.label
+        steps += [lambda: privileges.shed(account), lambda: check_spool(label)]
+        steps.append(lambda: tell_unreadable_interpreter(label))
+        if presented is not None:
+            steps.append(lambda: presented.tell_unreadable(label))
+    if settings.name is not None:
+        title = settings.name
+        steps.append(lambda: prctl.set_title(title))
+    if settings.init:
+        parent = os.getppid()
+        steps.append(lambda: init.follow(parent))
+    return steps
 
 
 def _nest(settings: Settings) -> Nest | None:
@@ -223,7 +264,8 @@ def _web(
     for port in settings.ports:
         front = _front(settings, presented, port)
         factory = Taking(lambda wire: Connection(site, wire), nest, at.reactor, room, front)
-        listeners.append(Listener(port, _endpoint(port, at), factory, front is not None))
+        early = _account(settings) is None or not is_file(port)
+        listeners.append(Listener(port, _endpoint(port, at), factory, front is not None, early))
     web = WebService(at.reactor, listeners, site, roll, settings.graceful_timeout)
     if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
         site.routes = site.routes.beside(probes(probe_paths(settings.health), web.ready))
@@ -274,7 +316,12 @@ def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: Acc
 
 
 def _routes(settings: Settings) -> Routes:
-    """Load every application, look at every folder."""
+    """Load every application, look at every folder: as whom the server becomes."""
+    with privileges.acting_as(_account(settings)):
+        return _loaded_routes(settings)
+
+
+def _loaded_routes(settings: Settings) -> Routes:
     statics = [(each.prefix, StaticMount(each.directory, each.index, each.max_age)) for each in settings.statics]
     mounts = [(each.prefix, WSGIApplication(load(each.app, "--mount"))) for each in settings.mounts]
     fallback: IResponder = _Fixed("404 Not Found")
@@ -285,7 +332,8 @@ def _routes(settings: Settings) -> Routes:
 
 
 def _timers(settings: Settings) -> list[Timer]:
-    return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
+    with privileges.acting_as(_account(settings)):
+        return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
 
 
 class _WayOut:

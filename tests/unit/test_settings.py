@@ -89,6 +89,15 @@ def sentence(**fields: Any) -> str:
                 "ssl:443:privateKey=key.pem:certKey=cert.pem --port tcp:80"
             ),
         ),
+        ({"user": "-1"}, 'user: \'-1\' is neither a name nor a number; write user="www-data"'),
+        ({"umask": "089"}, "umask: '089' is not an octal number from 000 to 777; write umask=\"027\""),
+        (
+            {"name": "a-name-of-16-oct"},
+            (
+                "name: 'a-name-of-16-oct' has more than the 15 octets that the kernel keeps; write "
+                'name="a-name-of-16-oc"'
+            ),
+        ),
         ({"env": ["A"]}, "env: 'A' is not NAME=VALUE; write env=\"DJANGO_SETTINGS_MODULE=mysite.settings\""),
         ({"min_threads": 9, "threads": 8}, "--min-threads: 9 is more than --threads 8; write --min-threads 8"),
     ],

@@ -53,6 +53,8 @@ class Listener:
     factory: Taking
     secure: bool = False
     """Whether it speaks TLS."""
+    early: bool = True
+    """Whether it is opened before privileges are shed, or as the user that the server becomes."""
 
 
 class WebService(Service):
@@ -69,11 +71,12 @@ class WebService(Service):
         graceful: float,
     ) -> None:
         """`graceful` is how many seconds a drain waits for what runs."""
-        self._reactor, self._listeners = reactor, listeners
+        self._reactor = reactor
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
-        self._opened_ports: list[tuple[Any, Listener]] | None = []
-        self._listening = self._hurried = False
+        self._opening: list[tuple[Any, Listener]] | None = None
+        """Those that are open, while others are opened with them."""
+        self._listeners, self._hurried = list(listeners), False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
         self._reliever = LoopingCall(roll.make_room)
@@ -83,12 +86,12 @@ class WebService(Service):
     def privilegedStartService(self) -> None:
         """Listen before privileges are shed. Raises BootError for a port that can't be had."""
         super().privilegedStartService()
-        self._listen()
+        self._listen([each for each in self._listeners if each.early])
 
     def startService(self) -> None:
-        """Listen, unless that is done, and look after the connections' clocks. Raises BootError."""
+        """Listen wherever that is not done, and look after the connections' clocks. Raises BootError."""
         super().startService()
-        self._listen()
+        self._listen(list(self._listeners))
         self._sweeper.start(SWEEP, now=False)
 
     def stopService(self) -> Deferred[None]:
@@ -122,11 +125,10 @@ class WebService(Service):
             if not self._site.draining:
                 port.startReading()
 
-    def _listen(self) -> None:
-        if self._listening:
-            return
-        self._listening = True
-        for listener in self._listeners:
+    def _listen(self, listeners: Sequence[Listener]) -> None:
+        self._opening = []
+        for listener in listeners:
+            self._listeners.remove(listener)
             failures: list[Failure] = []
             waiting = listener.endpoint.listen(listener.factory)
             waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener,))
@@ -134,17 +136,17 @@ class WebService(Service):
                 self._abandon()
                 raise _refusal(listener.description, failures[0])
         # Only now: threads accept from here on, and what they answer may depend on any port.
-        opened, self._opened_ports = self._opened_ports or (), None
+        opened, self._opening = self._opening, None
         for port, listener in opened:
             self._take_over(port, listener)
 
     def _opened(self, port: Any, listener: Listener) -> None:
         if listener.secure and not self._site.https_port:
             self._site.https_port = getattr(port.getHost(), "port", 0)
-        if self._opened_ports is None:  # an endpoint that took its time
+        if self._opening is None:  # an endpoint that took its time
             self._take_over(port, listener)
         else:
-            self._opened_ports.append((port, listener))
+            self._opening.append((port, listener))
 
     def _take_over(self, port: Any, listener: Listener) -> None:
         port = listener.factory.adopt(port)
@@ -154,9 +156,9 @@ class WebService(Service):
         _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), listener))
 
     def _abandon(self) -> None:
-        for port, _ in self._opened_ports or ():
+        for port in [*self._ports, *(port for port, _ in self._opening or ())]:
             port.stopListening()
-        self._opened_ports = []
+        self._ports, self._opening = [], None
 
     async def _drain(self) -> None:
         self._site.draining = True

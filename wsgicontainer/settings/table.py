@@ -500,6 +500,50 @@ class Settings:
         "twist has none; with twistd use twistd's own --pidfile.",
         "wsgicontainer.pid",
     ).field()
+    user: str | None = Option(
+        "user",
+        kinds.ACCOUNT,
+        _PROCESS,
+        "become this user once every port is open",
+        "root may open ports below 1024; nothing else should run as root. The application is imported as this user,"
+        " too. Without --group its own groups come with it. With twistd, its --uid does not cover the import.",
+        "www-data",
+    ).field()
+    group: str | None = Option(
+        "group",
+        kinds.ACCOUNT,
+        _PROCESS,
+        "become this group once every port is open",
+        "For a user that has another group than the files it needs. Without --user, only the group changes.",
+        "www-data",
+    ).field()
+    umask: str | None = Option(
+        "umask",
+        kinds.UMASK,
+        _PROCESS,
+        "permissions that new files never have",
+        "027 keeps what the application writes from everybody else. A unix: port has its own mode=.",
+        "027",
+        default_text="what it was started with",
+    ).field()
+    name: str | None = Option(
+        "name",
+        kinds.TITLE,
+        _PROCESS,
+        "what ps -o comm, top and pgrep call the process",
+        "For who runs several. The kernel keeps 15 octets.",
+        "mysite",
+    ).field()
+    init: bool = Option(
+        "init",
+        kinds.FLAG,
+        _PROCESS,
+        "be an init: fork a server, reap orphans, pass signals on to it",
+        "As process 1, in a container, it always is: no tini is needed. Elsewhere it reaps what the application's"
+        " own children leave behind. A .tac file has none.",
+        "true",
+        default=False,
+    ).field()
 
     def __attrs_post_init__(self) -> None:
         """Check what no value can know alone."""

@@ -94,7 +94,8 @@ def makeService(settings: Settings, reactor: Any) -> MultiService:
     Imports the application, but listens nowhere and starts no thread. Raises ConfigurationError, and its kind LoadError
     if the application does not import.
     """
-    notices, passed = notices_from(os.environ), passed_sockets(os.environ)
+    pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
+    notices, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     _enter(settings)
     container = OrderedService()
     nest = _nest(settings)

@@ -58,7 +58,6 @@ def _facts():
         "groups": sorted(os.getgroups()),
         "umask": lines["Umask"].strip(),
         "title": lines["Name"].strip(),
-        "watchdog": os.environ.get("WATCHDOG_PID"),
     }
     return "\n".join(f"{name}={value}" for name, value in facts.items()).encode()
 

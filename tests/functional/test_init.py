@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -214,16 +215,25 @@ listening = socket.create_server(("127.0.0.1", 0))
 os.dup2(listening.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="web", WATCHDOG_PID=str(os.getpid()))
-os.execv(sys.argv[1], sys.argv[1:])
+os.environ.update(NOTIFY_SOCKET=sys.argv[1], WATCHDOG_USEC="300000")
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-def test_what_systemd_passes_goes_to_the_server(begin):
+def test_what_systemd_passes_goes_to_the_server(begin, tmp_path):
     """Its sockets and its watchdog: init takes no part in either."""
-    house = begin("--init", "--port", "systemd:domain=INET:index=0", before=(sys.executable, "-c", ACTIVATED))
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(tmp_path / "notify"))
+    told.settimeout(20)
+    before = (sys.executable, "-c", ACTIVATED, str(tmp_path / "notify"))
+    house = begin("--init", "--port", "systemd:domain=INET:index=0", before=before)
     urls = re.findall(r"http://127\.0\.0\.1:\d+", house.log.read_text())
     assert len(urls) == 2
-    assert f"watchdog={house.server}" in requests.get(f"{urls[1]}/facts", timeout=10).text
+    assert "parent=" in requests.get(f"{urls[1]}/facts", timeout=10).text
+    assert f"MAINPID={house.server}" in told.recv(1000).decode().split("\n")
+    while told.recv(1000) != b"WATCHDOG=1":
+        pass
+    told.close()
     assert sorted(os.listdir(f"/proc/{house.init}/fd"), key=int) == ["0", "1", "2"]
 
 

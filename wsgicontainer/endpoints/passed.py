@@ -8,7 +8,7 @@ the variables or descriptors reaches the application's children.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from contextlib import suppress
 from itertools import chain, repeat
 from pathlib import Path
@@ -75,18 +75,18 @@ class Passed:
 
 def passed_sockets(
     environ: MutableMapping[str, str],
-    getpid: Callable[[], int] = os.getpid,
+    pids: Collection[int],
     started_with: Callable[[], Mapping[str, str]] | None = None,
 ) -> Passed:
-    """Return what was passed to this process, and take systemd's variables out of the environment.
+    """Return what was passed to the process with one of these ids, and take systemd's variables out of the environment.
 
-    `started_with()` is the environment with which the process was started.
+    `started_with()` is the environment with which this process, or the one that it was forked from, was started.
     """
     found = {name: environ.pop(name, "") for name in _VARIABLES}
     if not found["LISTEN_FDS"]:
         first = (started_with or _started_with)()
         found = {name: first.get(name, "") for name in _VARIABLES}
-    if found["LISTEN_PID"] != str(getpid()) or not found["LISTEN_FDS"].isdecimal():
+    if found["LISTEN_PID"] not in map(str, pids) or not found["LISTEN_FDS"].isdecimal():
         return Passed([])
     descriptors = range(FIRST, FIRST + int(found["LISTEN_FDS"]))
     for descriptor in descriptors:

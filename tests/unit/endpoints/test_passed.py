@@ -13,7 +13,7 @@ FAR = {"LISTEN_PID": "42", "LISTEN_FDS": "2", "LISTEN_FDNAMES": "http:https"}
 
 
 def passed(environ, first=None):
-    return passed_sockets(environ, lambda: 42, lambda: first or {}).sockets
+    return passed_sockets(environ, [42], lambda: first or {}).sockets
 
 
 def test_names_and_numbers_and_nothing_is_left_for_the_application():

@@ -66,6 +66,7 @@ from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
+from wsgicontainer.telemetry.sparing import Sparing
 from wsgicontainer.threads import ApplicationThreads
 from wsgicontainer.threads.pool import LINGER
 from wsgicontainer.timers.repeating import RepeatingTasks, Timer
@@ -260,7 +261,9 @@ def _web(
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
     if "h2" in settings.http_protocols:
-        site.successor = successor(Shared(settings.max_concurrent_streams, room, roll.room() // 2))
+        sparing = Sparing(lambda seconds, call: reactor.callFromThread(reactor.callLater, seconds, call))
+        most = roll.room() // 2
+        site.successor = successor(Shared(settings.max_concurrent_streams, room, most, sparing=sparing))
     listeners = []
     for port in settings.ports:
         front = _front(settings, presented, port)

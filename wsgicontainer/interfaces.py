@@ -173,6 +173,9 @@ class IRoll(Interface):
     def enter(connection: IOpenConnection) -> None:
         """Add a connection. Runs in: any."""
 
+    def replace(before: IOpenConnection, after: IOpenConnection) -> None:
+        """Put a connection in another one's place: at no moment there are both, or neither. Runs in: any."""
+
     def strike(connection: IOpenConnection) -> None:
         """Take a closed connection off. Runs in: any."""
 

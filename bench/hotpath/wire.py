@@ -130,5 +130,8 @@ class NoRoll:
     def enter(self, connection: IOpenConnection) -> None:
         """Forget it."""
 
+    def replace(self, before: IOpenConnection, after: IOpenConnection) -> None:
+        """Forget both."""
+
     def strike(self, connection: IOpenConnection) -> None:
         """Forget it."""

@@ -267,8 +267,8 @@ class Connection:
         if self._successor is None:
             return AGAIN
         self._buffer, self._step, self.deadline = b"", Connection._go_on_elsewhere, inf
+        self.site.roll.replace(self, self._successor)
         self.wire.hand_over(self._successor.noticed, self._successor.ready)
-        self.site.roll.strike(self)
         return self._go_on_elsewhere()
 
     def _go_on_elsewhere(self) -> int:

@@ -146,8 +146,8 @@ class Settings:
         kinds.FLAG,
         _PORTS,
         "answer 308 to the https URL on ports without TLS",
-        "What a trusted proxy has received over TLS is served; so is /.well-known/acme-challenge/. The URL's port is"
-        " that of the first port with TLS.",
+        "What a trusted proxy has received over TLS is served; so is /.well-known/acme-challenge/TOKEN. The URL's port"
+        " is that of the first port with TLS.",
         "true",
         default=False,
     ).field()

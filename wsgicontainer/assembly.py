@@ -261,7 +261,7 @@ def _web(
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
     if "h2" in settings.http_protocols:
-        sparing = Sparing(lambda seconds, call: reactor.callFromThread(reactor.callLater, seconds, call))
+        sparing = Sparing(lambda seconds, call: at.reactor.callFromThread(at.reactor.callLater, seconds, call))
         most = roll.room() // 2
         site.successor = successor(Shared(settings.max_concurrent_streams, room, most, sparing=sparing))
     listeners = []

@@ -259,3 +259,31 @@ class IAccessLog(Interface):
 
     def reopen() -> None:
         """Write what is kept and open the file anew, for log rotation. Runs in: reactor thread."""
+
+
+class IOperatorNotices(Interface):
+    """Whoever passes on to the operator's tools how the whole server is. Runs in: supervisor, reactor thread.
+
+    None of these may wait, or raise.
+    """
+
+    def ready() -> None:
+        """Take note that the server serves, for the first time."""
+
+    def reloading() -> None:
+        """Take note that a new generation is being made."""
+
+    def reloaded() -> None:
+        """Take note that it serves, and that the one before drains."""
+
+    def reload_failed(reason: str) -> None:
+        """Take note that it does not, and why: the one before goes on."""
+
+    def stopping() -> None:
+        """Take note that the server drains."""
+
+    def status(text: str) -> None:
+        """Take note of a line that says how it is: "4 workers, generation 2"."""
+
+    def alive() -> None:
+        """Take note that reactor and threads of every worker have just answered; called some times a second."""

@@ -29,15 +29,23 @@ def makeService(options: Options) -> MultiService:
 
     Raises SystemExit: with status 0 after --print-config and --check-config, otherwise with the error's status.
     """
-    return _make_service(options, os.environ, lambda name: Path(name).read_bytes(), _build, _check)
+    began_in = Path.cwd()
+
+    def read_file(name: str) -> bytes:
+        return (began_in / name).read_bytes()
+
+    def reread() -> Settings:
+        return sourced_from(options, os.environ, read_file).settings
+
+    return _make_service(options, os.environ, read_file, lambda settings: _build(settings, reread), _check)
 
 
-def _build(settings: Settings) -> MultiService:
+def _build(settings: Settings, reread: Callable[[], Settings]) -> MultiService:
     from twisted.internet import reactor
 
     from wsgicontainer import assembly
 
-    return assembly.makeService(settings, reactor)
+    return assembly.makeService(settings, reactor, reread)
 
 
 def _check(settings: Settings) -> None:

@@ -262,4 +262,3 @@ class Machine:
             self._h2.reset_stream(stream, code)
         except StreamClosedError:
             pass
-

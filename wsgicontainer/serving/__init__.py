@@ -1,6 +1,6 @@
 """The web service: listens, looks after every connection's clock, and lets them all leave in order."""
 
 from wsgicontainer.serving.ordered import OrderedService
-from wsgicontainer.serving.web import Listener, WebService
+from wsgicontainer.serving.web import Listener, WebService, where
 
-__all__ = ["Listener", "OrderedService", "WebService"]
+__all__ = ["Listener", "OrderedService", "WebService", "where"]

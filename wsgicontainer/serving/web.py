@@ -53,6 +53,10 @@ class Listener:
     factory: Taking
     secure: bool = False
     """Whether it speaks TLS."""
+    held: bool = False
+    """Whether another process holds its socket: then what waits in its queue is not lost when this one goes."""
+    shared: bool = False
+    """Whether other processes accept from the very same socket."""
 
 
 class WebService(Service):
@@ -69,9 +73,13 @@ class WebService(Service):
         graceful: float,
     ) -> None:
         """`graceful` is how many seconds a drain waits for what runs."""
-        self._reactor, self._listeners = reactor, listeners
+        self.reactor = self._reactor = reactor
+        self._listeners = list(listeners)
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
+        self._held: dict[int, list[Any]] = {}
+        self.empty = True
+        """Whether a drain has to accept what waits in the kernel's queue, as nobody else will."""
         self._listening = self._hurried = False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
@@ -131,8 +139,34 @@ class WebService(Service):
         if listener.secure and not self._site.https_port:
             self._site.https_port = getattr(port.getHost(), "port", 0)
         _bound_unsent(port)
-        _bound_accepts(port, self._roll.room)
-        _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), listener))
+        _bound_accepts(port, _one if listener.shared else self._roll.room)
+        if self._reliever.running or self._site.draining:
+            port.stopReading()
+        if not listener.held:
+            place = where(port.getHost(), listener.secure, listener.description)
+            _log.info("wsgicontainer is listening on {where}", where=place)
+
+    def add(self, listener: Listener) -> None:
+        """Have one more endpoint to listen on at the start."""
+        self._listeners.append(listener)
+
+    def take(self, slot: int, listeners: Sequence[Listener]) -> None:
+        """Listen on the sockets of a slot. Raises BootError."""
+        before = len(self._ports)
+        for listener in listeners:
+            failures: list[Failure] = []
+            listener.endpoint.listen(listener.factory).addCallbacks(
+                self._opened, failures.append, callbackArgs=(listener,)
+            )
+            if failures:
+                raise _refusal(listener.description, failures[0])
+        self._held[slot] = self._ports[before:]
+
+    def give_back(self, slot: int) -> None:
+        """Listen no longer on the sockets of a slot: another process does."""
+        for port in self._held.pop(slot, ()):
+            self._ports.remove(port)
+            port.stopListening()
 
     def _abandon(self) -> None:
         for port in self._ports:
@@ -141,9 +175,7 @@ class WebService(Service):
 
     async def _drain(self) -> None:
         self._site.draining = True
-        for port in self._ports:
-            _accept_what_waits(port)
-            await _ended(port.stopListening())
+        await self._close_ports()
         started = self._reactor.seconds()
         if len(self._roll):
             _log.info("Draining {count} connections", count=len(self._roll))
@@ -159,6 +191,12 @@ class WebService(Service):
         for looking in (self._sweeper, self._reliever):
             if looking.running:
                 looking.stop()
+
+    async def _close_ports(self) -> None:
+        for port in self._ports:
+            if self.empty:
+                _accept_what_waits(port)
+            await _ended(port.stopListening())
 
     async def _parted(self, until: float) -> None:
         while len(self._roll) and self._reactor.seconds() < until:
@@ -214,12 +252,17 @@ async def _ended(waiting: Any) -> None:
         await waiting
 
 
-def _where(host: Any, listener: Listener) -> str:
-    """Say where a port listens, as a person would type it."""
-    scheme = "https" if listener.secure else "http"
+def _one() -> int:
+    """Have no more than one accepted at a time: the other processes have their turn."""
+    return 1
+
+
+def where(host: Any, secure: bool, description: str) -> str:
+    """Say where a port listens, as a person would type it; `host` is its IAddress."""
+    scheme = "https" if secure else "http"
     name = getattr(host, "host", None)
     if name is None:
-        path = getattr(host, "name", None) or listener.description
+        path = getattr(host, "name", None) or description
         return f"unix:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
     name = f"[{name}]" if ":" in name else name
     return f"{scheme}://{name}:{host.port}"

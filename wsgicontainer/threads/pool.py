@@ -116,6 +116,10 @@ class ApplicationThreads:
             self._queue.extendleft(reversed(others))
         return overdue
 
+    def pulse(self) -> tuple[int, int]:
+        """Tell how many jobs wait, and how many are done so far. Runs in: any."""
+        return len(self._queue), self._finished
+
     def left(self) -> int:
         """Count the threads that have not ended, without those that were written off."""
         return self._count

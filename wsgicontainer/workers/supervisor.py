@@ -1,0 +1,497 @@
+"""The supervisor: holds the sockets, has workers made and ended, and lets one code generation follow another.
+
+Whatever happens, `_look` asks `plan` what is due and carries it out. One generation (`_current`) serves; at a reload a
+second one (`_coming`) boots beside it and takes over only when all its workers have answered and stayed up; those that
+were replaced (`_leaving`) drain. No application is imported here. Runs in: supervisor, reactor thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from wsgicontainer.endpoints import HeldPort
+from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.interfaces import IOperatorNotices
+from wsgicontainer.settings import Settings
+from wsgicontainer.workers.backoff import Backoff
+from wsgicontainer.workers.crew import Crew, Told
+from wsgicontainer.workers.machine import Machine
+from wsgicontainer.workers.plan import COMING, Action, Do, Phase, plan
+from wsgicontainer.workers.schedule import Schedule
+from wsgicontainer.workers.slots import covers
+from wsgicontainer.workers.worker import Worker
+
+_log = Logger()
+LOOK = 0.25
+"""Seconds between looks at everybody's clocks."""
+STAY_UP = 1.0
+"""Seconds that a new generation has to stay up, warm, before it takes over."""
+FRESH = 5.0
+"""Seconds that a beat may be old for its worker to count as alive."""
+ZYGOTE_ENDS = 2.0
+"""Seconds that a zygote has to end by itself."""
+SUDDEN = 2.0
+"""Seconds that workers have to end when nothing is waited for."""
+FIXED = ("ports", "backlog", "pid_file")
+"""Settings that a reload can't change: what only the supervisor has, from its start on."""
+
+
+@frozen
+class Surroundings:
+    """What the supervisor is given beside its settings."""
+
+    machine: Machine
+    reread: Callable[[], Settings]
+    """Reads all options anew; raises ConfigurationError."""
+    start_words: Callable[[Settings], dict[str, Any]]
+    """Makes the message that starts a zygote."""
+    stacks_signal: int
+    boot_failed: Callable[[int, str, str], object]
+    """Ends the server, which has never served: exit status, sentence, details."""
+    announce: Callable[[], object]
+    """Says where the server listens."""
+    notices: Sequence[IOperatorNotices] = ()
+
+
+class Supervisor(Service):
+    """The service `workers`."""
+
+    name = "workers"
+
+    def __init__(self, settings: Settings, ports: list[HeldPort], around: Surroundings) -> None:
+        """Start nothing yet."""
+        self._settings, self._ports, self._around = settings, ports, around
+        self._machine, self._reactor = around.machine, around.machine.reactor
+        self._count = self._slots = settings.workers
+        self._current: Crew | None = None
+        self._coming: Crew | None = None
+        self._leaving: list[Crew] = []
+        self._zygotes: dict[int, float] = {}
+        """Zygotes that are to end -> when they are killed."""
+        self._numbers = self._generations = 0
+        self._served = self._stopping = self._hurried = self._again = self._looking = False
+        self._opened = False
+        self._status = ""
+        self._looked_at = 0.0
+        self._looks = LoopingCall(self._tick)
+        self._looks.clock = self._reactor
+        self._schedule = Schedule(self._reactor, self._run_timer)
+        self._told = Told(self._look, self._failed, self._crashed)
+
+    # Life
+
+    def privilegedStartService(self) -> None:
+        """Open the ports before privileges are shed. Raises BootError."""
+        super().privilegedStartService()
+        self._open()
+
+    def startService(self) -> None:
+        """Open the ports, unless that is done, and have the first generation made. Raises BootError."""
+        super().startService()
+        self._open()
+        self._reactor.callWhenRunning(self._begin)
+
+    def _open(self) -> None:
+        if self._opened:
+            return
+        self._opened = True
+        for number, port in enumerate(self._ports):
+            try:
+                port.open(self._slots)
+            except ConfigurationError:
+                for each in self._ports[:number]:
+                    each.close()
+                raise
+
+    def _begin(self) -> None:
+        self._looks.start(LOOK, now=False)
+        if self._stopping:
+            return
+        self._current = self._new_crew(self._settings)
+        self._current.open = True
+        self._start(self._current)
+
+    def _new_crew(self, settings: Settings) -> Crew:
+        self._generations += 1
+        around = self._around
+        words = around.start_words(settings)
+        return Crew(self._generations, settings, self._ports, self._machine, self._told, words, around.stacks_signal)
+
+    def _start(self, crew: Crew) -> None:
+        try:
+            crew.start()
+        except OSError as error:
+            self._failed(crew, {"status": 3, "sentence": f"no process can be started ({error.strerror})"})
+
+    def stopService(self) -> Deferred[None]:
+        """Drain all workers; fires when they have ended or were killed."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        self._stopping = True
+        self._notify(lambda each: each.stopping())
+        self._give_up_coming()
+        self._schedule.follow(())
+        for crew in self._crews():
+            for worker in crew:
+                crew.drain(worker, empty=True)
+        for port in self._ports:
+            port.close()
+        await self._until_empty(self._settings.graceful_timeout + SUDDEN)
+        self._kill_all()
+        await self._until_empty(SUDDEN)
+        for crew in list(self._crews()):
+            self._dismiss(crew)
+        self._current, self._leaving = None, []
+        await self._zygotes_ended()
+        if self._looks.running:
+            self._looks.stop()
+
+    def _kill_all(self) -> None:
+        for crew in self._crews():
+            for worker in crew:
+                crew.kill(worker)
+
+    async def _zygotes_ended(self) -> None:
+        until = self._reactor.seconds() + ZYGOTE_ENDS + 1
+        while self._zygotes and self._reactor.seconds() < until:
+            self._reap_zygotes()
+            await deferLater(self._reactor, 0.01)
+
+    async def _until_empty(self, seconds: float) -> None:
+        until = self._reactor.seconds() + seconds
+        while any(crew.workers for crew in self._crews()) and self._reactor.seconds() < until:
+            if self._hurried:
+                self._hurried = False
+                until = min(until, self._reactor.seconds() + SUDDEN)
+                self._tell_all({"do": "hurry"})
+            for crew in self._crews():
+                crew.wait_for_orphans()
+            await deferLater(self._reactor, 0.01)
+
+    def _crews(self) -> Iterator[Crew]:
+        yield from (crew for crew in (self._current, self._coming, *self._leaving) if crew is not None)
+
+    # What an operator asks for
+
+    def hurry(self) -> None:
+        """Cut a drain short."""
+        self._hurried = True
+
+    def reopen(self) -> None:
+        """Have all workers reopen their logs."""
+        self._tell_all({"do": "reopen"})
+
+    def change_count(self, by: int) -> None:
+        """Have one worker more, or less: TTIN, TTOU."""
+        wanted = self._count + by
+        if wanted < 1 or self._stopping:
+            _log.warn("There is only one worker: it stays")
+            return
+        if self._make_room(wanted):
+            self._count = wanted
+            _log.info("Workers wanted: {count}", count=wanted)
+            self._look()
+
+    def _run_timer(self, number: int) -> None:
+        """Have a timer's task run, by one worker."""
+        serving = [each for each in self._current or () if each.listens()]
+        if serving:
+            min(serving, key=lambda each: each.slot).channel.send({"do": "tick", "timer": number})
+        else:
+            timer = self._settings.timers[number]
+            _log.warn("Timer {timer}: no worker serves; this run is skipped", timer=timer)
+
+    def reload(self) -> None:
+        """Have a new generation, of the code and the settings as they are now, take over."""
+        if self._stopping or not self._served:
+            return
+        if self._coming is not None:
+            self._again = True
+            _log.info("A reload is under way: another one follows it")
+            return
+        _log.info("Reloading")
+        self._notify(lambda each: each.reloading())
+        try:
+            settings = self._reread()
+        except ConfigurationError as error:
+            self._reload_failed(str(error))
+            return
+        self._coming = self._new_crew(settings)
+        self._start(self._coming)
+
+    def _reread(self) -> Settings:
+        fresh = self._around.reread()
+        fixed = [name for name in FIXED if getattr(fresh, name) != getattr(self._settings, name)]
+        if fixed:
+            words = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in fixed)
+            _log.warn("{options} changed, which needs a restart: the old value stays", options=words)
+            fresh = evolve(fresh, **{name: getattr(self._settings, name) for name in fixed})
+        if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
+            self._count = fresh.workers
+        return fresh
+
+    def _make_room(self, count: int) -> bool:
+        """Have a socket for each of so many workers."""
+        try:
+            for port in self._ports:
+                port.grow(count)
+        except OSError as error:
+            _log.error("No more sockets can be opened ({reason})", reason=error.strerror)
+            return False
+        self._slots = max(self._slots, count)
+        return True
+
+    # What is due
+
+    def _tick(self) -> None:
+        now = self._reactor.seconds()
+        late, self._looked_at = now - self._looked_at > FRESH, now
+        self._reap_zygotes()
+        for crew in self._crews():
+            crew.wait_for_orphans()
+            if not late:  # otherwise it was this process that stood still, and beats wait to be read
+                self._look_at_clocks(crew, now)
+        self._look()
+        if self._current is not None and self._served and not self._stopping and self._alive(now):
+            self._notify(lambda each: each.alive())
+
+    def _look(self) -> None:
+        """Do what is due; what happens meanwhile is looked at in the next turn."""
+        if self._looking or self._stopping:
+            return
+        self._looking = True
+        try:
+            for crew in (self._current, self._coming):
+                if crew is not None and crew.loaded:
+                    self._carry_out(crew)
+            self._let_follow()
+            self._cover()
+            self._tell_status()
+            for crew in [crew for crew in self._leaving if not crew.workers]:
+                self._leaving.remove(crew)
+                self._dismiss(crew)
+        finally:
+            self._looking = False
+
+    def _carry_out(self, crew: Crew) -> None:
+        now = self._reactor.seconds()
+        seen = [worker.seen() for worker in crew]
+        waits = {slot: each.not_before for slot, each in crew.backoffs.items()}
+        for action in plan(self._count, seen, waits, now, open_=crew.open):
+            self._do(crew, action)
+
+    def _do(self, crew: Crew, action: Action) -> None:
+        if action.do is Do.FORK:
+            self._numbers += 1
+            for worker in crew:
+                if worker.slot == action.target and worker.due and worker.listens():
+                    _log.info("{name} {reason}: another one replaces it", name=worker.name, reason=worker.due)
+            crew.fork(self._numbers, action.target)
+        elif action.do is Do.LISTEN:
+            self._tell_fault(crew.workers[action.target])
+            crew.listen(crew.workers[action.target])
+        else:
+            crew.drain(crew.workers[action.target])
+
+    def _tell_fault(self, worker: Worker) -> None:
+        if worker.fault:
+            _log.warn("{name} serves, but its warm-up failed: {fault}", name=worker.name, fault=worker.fault)
+
+    def _let_follow(self) -> None:
+        """Let the coming generation take over, or the first one count as started."""
+        crew = self._coming or (None if self._served else self._current)
+        if crew is None:
+            return
+        workers = [worker for worker in crew if worker.slot < self._count]
+        if not crew.open:
+            self._open_when_warm(crew, workers)
+        elif len({worker.slot for worker in workers if worker.listens()}) == self._count:
+            self._follow(crew)
+
+    def _open_when_warm(self, crew: Crew, workers: list[Worker]) -> None:
+        faulty = next((worker for worker in workers if worker.fault), None)
+        if faulty is not None:
+            self._failed(crew, {"status": 3, "sentence": f"the warm-up failed: {faulty.fault}"})
+            return
+        warm = [worker.warm_since for worker in workers if worker.phase is Phase.WARM]
+        if len(warm) == self._count and self._reactor.seconds() - max(warm) >= STAY_UP:
+            crew.open = True
+            self._carry_out(crew)
+
+    def _follow(self, crew: Crew) -> None:
+        seconds = self._reactor.seconds() - crew.since
+        _log.info(
+            "Generation {number} serves with {count} workers after {seconds:.2f} s",
+            number=crew.number,
+            count=self._count,
+            seconds=seconds,
+        )
+        self._schedule.follow(crew.settings.timers)
+        if not self._served:
+            self._served = True
+            self._around.announce()
+            self._notify(lambda each: each.ready())
+            return
+        before, self._current, self._coming = self._current, crew, None
+        self._settings = crew.settings
+        if before is not None:
+            self._leave(before)
+        self._notify(lambda each: each.reloaded())
+        self._reload_again()
+
+    def _leave(self, crew: Crew) -> None:
+        self._leaving.append(crew)
+        for worker in crew:
+            crew.drain(worker)
+
+    def _reload_again(self) -> None:
+        if self._again:
+            self._again = False
+            self._reactor.callLater(0, self.reload)
+
+    def _cover(self) -> None:
+        """See to it that somebody accepts from each slot."""
+        crew = self._current
+        if crew is None:
+            return
+        own = {worker.slot: worker.number for worker in sorted(crew, key=lambda each: each.number) if worker.listens()}
+        for number, slots in covers(self._slots, own).items():
+            worker = crew.workers[number]
+            for slot in sorted(slots - worker.adopted):
+                ports = [index for index, port in enumerate(self._ports) if not port.shared]
+                worker.channel.send(
+                    {"do": "adopt", "slot": slot, "ports": ports},
+                    [self._ports[index].of_slot(slot).fileno() for index in ports],
+                )
+            for slot in sorted(worker.adopted - slots):
+                worker.channel.send({"do": "release", "slot": slot})
+            worker.adopted = slots
+
+    # What goes wrong
+
+    def _failed(self, crew: Crew, words: dict[str, Any]) -> None:
+        """Take note that a generation can't boot."""
+        if self._stopping:
+            return
+        if crew is self._coming:
+            if words.get("details"):
+                _log.error("{details}", details=words["details"])
+            self._give_up_coming()
+            self._reload_failed(words["sentence"])
+        elif not self._served:
+            self._stopping = True
+            self._around.boot_failed(words["status"], words["sentence"], words.get("details", ""))
+        else:
+            _log.error("Generation {number}: {reason}", number=crew.number, reason=words["sentence"])
+
+    def _reload_failed(self, reason: str) -> None:
+        _log.error("The reload failed, and the old code goes on serving: {reason}", reason=reason)
+        self._notify(lambda each: each.reload_failed(reason))
+        self._reload_again()
+
+    def _give_up_coming(self) -> None:
+        crew, self._coming = self._coming, None
+        if crew is not None:
+            self._leaving.append(crew)
+            for worker in crew:
+                crew.kill(worker)
+
+    def _crashed(self, crew: Crew, worker: Worker, how: str) -> None:
+        words = worker.failure or {"status": 3, "sentence": f"{worker.name} {how} before it served"}
+        if self._stopping:
+            return
+        if crew is self._coming or not self._served:
+            self._failed(crew, words)
+            return
+        now = self._reactor.seconds()
+        served = now - worker.serving_since if worker.phase is Phase.SERVING else 0.0
+        backoff = crew.backoffs.setdefault(worker.slot, Backoff())
+        told = backoff.crashed(now, served)
+        reason = f"can't boot: {words['sentence']}" if worker.failure else how
+        if told == 1:
+            _log.error("{name} {reason}", name=worker.name, reason=reason)
+        elif told:
+            _log.error("{count} crashes, the last: {name} {reason}", count=told, name=worker.name, reason=reason)
+        if told and worker.failure and worker.failure.get("details"):
+            _log.error("{details}", details=worker.failure["details"])
+
+    def _look_at_clocks(self, crew: Crew, now: float) -> None:
+        """Find who is late, frozen or due."""
+        patience = self._settings.worker_timeout
+        if not crew.loaded and not crew.workers and not crew.open and now - crew.since > patience:
+            sentence = f"the import took longer than --worker-timeout {patience:g} s"
+            self._failed(crew, {"status": 3, "sentence": sentence})
+        for worker in crew:
+            reason = _frozen(worker, now, patience)
+            if worker.leaves_at:
+                if now >= worker.leaves_at:
+                    crew.kill(worker)
+            elif reason:
+                if worker.phase in COMING:
+                    worker.failure = {"status": 3, "sentence": f"{worker.name} {reason}"}
+                crew.show_stacks(worker, reason)
+            elif worker.listens() and not worker.due:
+                worker.due = worker.lifetime.over(worker.done, now - worker.serving_since, worker.rss)
+
+    def _alive(self, now: float) -> bool:
+        """Say whether reactor and pool of every worker answer."""
+        serving = [worker for worker in self._current or () if worker.listens()]
+        return len(serving) >= self._count and all(
+            now - worker.beat_at < FRESH and worker.stalled < FRESH for worker in serving
+        )
+
+    # Ends
+
+    def _dismiss(self, crew: Crew) -> None:
+        pid = crew.close()
+        if pid:
+            self._zygotes[pid] = self._reactor.seconds() + ZYGOTE_ENDS
+
+    def _reap_zygotes(self) -> None:
+        for pid, until in list(self._zygotes.items()):
+            if self._machine.wait(pid)[0]:
+                del self._zygotes[pid]
+            elif self._reactor.seconds() > until:
+                self._machine.kill(pid, 9)
+
+    def _tell_all(self, words: dict[str, Any]) -> None:
+        for crew in self._crews():
+            for worker in crew:
+                worker.channel.send(words)
+
+    def _tell_status(self) -> None:
+        crew = self._current
+        serving = sum(worker.listens() for worker in crew or ())
+        status = f"{serving} workers, generation {crew.number if crew else 0}"
+        if status != self._status:
+            self._status = status
+            self._notify(lambda each: each.status(status))
+
+    def _notify(self, tell: Callable[[IOperatorNotices], object]) -> None:
+        for each in self._around.notices:
+            try:
+                tell(each)
+            except Exception:  # noqa: BLE001 (whoever listens must not stop the workers)
+                _log.failure("A notice failed")
+
+
+def _frozen(worker: Worker, now: float, patience: float) -> str:
+    """Say why a worker counts as frozen, "" if it does not."""
+    if worker.phase in COMING:
+        return f"was not ready within --worker-timeout {patience:g} s" if now - worker.born > patience else ""
+    if worker.phase is not Phase.SERVING:
+        return ""
+    if now - worker.beat_at > patience:
+        return f"did nothing for {patience:g} s (--worker-timeout)"
+    if worker.stalled > patience:
+        return f"has taken no request for {patience:g} s (--worker-timeout), though some wait"
+    return ""

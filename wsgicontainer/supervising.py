@@ -8,9 +8,11 @@ Runs in: supervisor, reactor thread, before the reactor runs.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -28,7 +30,8 @@ from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import OrderedService, where
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import secured, tls_of
-from wsgicontainer.workers import Supervisor
+from wsgicontainer.workers import Supervisor, takeover
+from wsgicontainer.workers.command import Command, command_from
 from wsgicontainer.workers.machine import Machine, adopt_orphans
 from wsgicontainer.workers.supervisor import Surroundings
 
@@ -41,16 +44,11 @@ def supervised(
     """Return the supervisor, ready to start. Raises ConfigurationError."""
     if not sys.platform.startswith("linux"):
         raise ConfigurationError("--workers: several processes need Linux; write --workers 1")
-    began_in = os.getcwd()
-    if settings.chdir is not None:  # for relative names of sockets and of the pid file
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise ConfigurationError(
-                f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
-            ) from None
+    began_in, began_as = os.getcwd(), os.getpid()
+    _enter(settings)
     way_out = WayOut(reactor)
-    ports = [HeldPort(_inside(port), settings.backlog) for port in settings.ports]
+    note = takeover.find_note(os.environ)
+    ports = _ports(settings, note)
 
     def start_words(fresh: Settings) -> dict[str, Any]:
         return {"do": "start", "settings": fresh.as_plain(), "cwd": began_in, "preload": fresh.preload}
@@ -59,13 +57,16 @@ def supervised(
         _tell(sentence, details)
         way_out.fail(status)
 
+    machine = Machine(reactor)
     around = Surroundings(
-        machine=Machine(reactor),
+        machine=machine,
         reread=reread,
         start_words=start_words,
         stacks_signal=STACKS,
         boot_failed=boot_failed,
         announce=lambda: _announce(settings, ports),
+        upgrade=_Upgrade(reactor, machine.execute, began_in, began_as).begin,
+        note=note,
         notices=notices,
     )
     supervisor = Supervisor(settings, ports, around)
@@ -76,6 +77,24 @@ def supervised(
     for child in (*children, _Leaving(reactor, way_out), supervisor):
         child.setServiceParent(container)
     return container
+
+
+def _enter(settings: Settings) -> None:
+    """Enter the working directory, for relative names of sockets and of the pid file."""
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise ConfigurationError(
+                f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
+            ) from None
+
+
+def _ports(settings: Settings, note: dict[str, Any] | None) -> list[HeldPort]:
+    """Return the ports: to be opened, or as the supervisor before has left them."""
+    if note is None:
+        return [HeldPort(_inside(port), settings.backlog) for port in settings.ports]
+    return [takeover.port_from(each) for each in note["ports"]]
 
 
 def _inside(port: str) -> str:
@@ -106,7 +125,7 @@ def _address(port: HeldPort) -> IAddress:
 
 
 def _signals(way_out: WayOut, supervisor: Supervisor) -> dict[signal.Signals, Callable[[], object]]:
-    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens logs; TTIN/TTOU: ±1."""
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens logs; USR2 upgrades."""
     asked: list[bool] = []
 
     def stop(hurry: bool) -> None:
@@ -121,9 +140,55 @@ def _signals(way_out: WayOut, supervisor: Supervisor) -> dict[signal.Signals, Ca
         signal.SIGQUIT: lambda: stop(True),
         signal.SIGHUP: supervisor.reload,
         signal.SIGUSR1: supervisor.reopen,
+        signal.SIGUSR2: supervisor.upgrade,
         signal.SIGTTIN: lambda: supervisor.change_count(1),
         signal.SIGTTOU: lambda: supervisor.change_count(-1),
     }
+
+
+class _Upgrade:
+    """Puts a new supervisor in the place of this one: first asks it whether it would start, then becomes it."""
+
+    def __init__(self, reactor: Any, execute: Callable[[str, list[str]], object], began_in: str, began_as: int) -> None:
+        self._reactor, self._execute, self._began_in, self._began_as = reactor, execute, began_in, began_as
+
+    def begin(self, note: Callable[[], dict[str, Any]], patience: float, failed: Callable[[str], object]) -> None:
+        """Check, and if all is well never return; else call `failed(reason)`."""
+        if os.getpid() != self._began_as:
+            failed("a daemon of twistd can't be upgraded; run twistd --nodaemon, twist or wsgicontainer")
+            return
+        command = command_from(sys.orig_argv, os.environ, shutil.which)
+
+        def checked(fault: str) -> None:
+            failed(fault or self._become(command, note()))
+
+        words = command.check()
+        check = takeover.Check(self._reactor, patience, checked)
+        try:
+            self._reactor.spawnProcess(check, words[0], words, os.environ, self._began_in)
+        except OSError as error:
+            failed(f"{words[0]} can't be started ({error.strerror})")
+
+    def _become(self, command: Command, note: dict[str, Any]) -> str:
+        """Return only if it failed, with the reason."""
+        descriptors = takeover.descriptors_of(note)
+        takeover.leave_note(note, descriptors, os.environ)
+        signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
+        working = os.getcwd()
+        os.chdir(self._began_in)
+        if command.pid_file:
+            with suppress(OSError):
+                os.unlink(command.pid_file)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            self._execute(command.words[0], list(command.words))
+        except OSError as error:
+            os.chdir(working)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
+            takeover.take_back(descriptors, os.environ)
+            return f"{command.words[0]} can't be executed ({error.strerror})"
+        return "nothing was executed"
 
 
 class _Leaving(Service):
@@ -137,4 +202,5 @@ class _Leaving(Service):
     def startService(self) -> None:
         super().startService()
         adopt_orphans()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)  # handlers are set by now
         self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)

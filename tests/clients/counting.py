@@ -1,13 +1,14 @@
 """A load that retries nothing and counts: every request must be answered, whole and with 200, on the first attempt.
 
-`Counting` runs in a process of its own: `python counting.py PORT STAYING PASSING PATH` prints one line of JSON when its
-standard input ends.
+`Counting` runs in a process of its own: `python counting.py PORT STAYING PASSING PATH TLS` prints one line of JSON when
+its standard input ends.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -23,7 +24,8 @@ PATIENCE = 20
 class Clients:
     """Threads that ask all the time: some on connections that stay, some on a new one for each request."""
 
-    def __init__(self, port: int, staying: int, passing: int, path: str) -> None:
+    def __init__(self, port: int, staying: int, passing: int, path: str, tls: bool) -> None:
+        self._tls = _context() if tls else None
         self._port, self._path = port, path
         self.good: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
@@ -61,6 +63,8 @@ class Clients:
         try:
             if client is None:
                 client = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
+                if self._tls is not None:
+                    client = self._tls.wrap_socket(client, server_hostname="a.example")
             kind = f"{'stay' if keep else 'pass'} {kind}"
             close = "" if keep else "Connection: close\r\n"
             client.sendall(f"GET {self._path} HTTP/1.1\r\nHost: a.example\r\n{close}\r\n".encode())
@@ -79,6 +83,12 @@ class Clients:
             return client
         client.close()
         return None
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _read(client: socket.socket) -> tuple[str, bool]:
@@ -105,8 +115,8 @@ def _read(client: socket.socket) -> tuple[str, bool]:
 class Counting:
     """The same in another process."""
 
-    def __init__(self, port: int, staying: int, passing: int, path: str = "/") -> None:
-        words = [sys.executable, str(Path(__file__)), str(port), str(staying), str(passing), path]
+    def __init__(self, port: int, staying: int, passing: int, path: str = "/", tls: bool = False) -> None:
+        words = [sys.executable, str(Path(__file__)), str(port), str(staying), str(passing), path, str(int(tls))]
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         self._process.stdout.readline()
@@ -125,7 +135,7 @@ class Counting:
 
 def main() -> None:
     port, staying, passing = map(int, sys.argv[1:4])
-    clients = Clients(port, staying, passing, sys.argv[4])
+    clients = Clients(port, staying, passing, sys.argv[4], sys.argv[5] == "1")
     clients.start()
     print("started", flush=True)
     sys.stdin.read()

@@ -20,6 +20,7 @@ from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.interfaces import IOperatorNotices
 from wsgicontainer.settings import Settings
+from wsgicontainer.workers import takeover
 from wsgicontainer.workers.backoff import Backoff
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
@@ -57,6 +58,10 @@ class Surroundings:
     """Ends the server, which has never served: exit status, sentence, details."""
     announce: Callable[[], object]
     """Says where the server listens."""
+    upgrade: Callable[[Callable[[], dict[str, Any]], float, Callable[[str], object]], object]
+    """Puts a new supervisor in the place of this one, given what it has to know, or calls back with what hinders it."""
+    note: dict[str, Any] | None = None
+    """What the supervisor has left that this one takes the place of."""
     notices: Sequence[IOperatorNotices] = ()
 
 
@@ -76,8 +81,8 @@ class Supervisor(Service):
         self._zygotes: dict[int, float] = {}
         """Zygotes that are to end -> when they are killed."""
         self._numbers = self._generations = 0
-        self._served = self._stopping = self._hurried = self._again = self._looking = False
-        self._opened = False
+        self._served = self._stopping = self._hurried = self._again = self._looking = self._upgrading = False
+        self._opened = self._upgrade_wanted = False
         self._status = ""
         self._looked_at = 0.0
         self._looks = LoopingCall(self._tick)
@@ -102,6 +107,8 @@ class Supervisor(Service):
         if self._opened:
             return
         self._opened = True
+        if self._around.note is not None:  # they are open already
+            return
         for number, port in enumerate(self._ports):
             try:
                 port.open(self._slots)
@@ -114,9 +121,69 @@ class Supervisor(Service):
         self._looks.start(LOOK, now=False)
         if self._stopping:
             return
+        if self._around.note is not None:
+            self._take_over(self._around.note)
+            return
         self._current = self._new_crew(self._settings)
         self._current.open = True
         self._start(self._current)
+
+    def _take_over(self, note: dict[str, Any]) -> None:
+        """Go on where the supervisor before has stopped, and have a generation of today's code follow."""
+        self._count, self._slots, self._numbers = note["count"], note["slots"], note["numbers"]
+        self._generations, self._served = note["generations"], True
+        self._zygotes = {int(pid): self._reactor.seconds() + ZYGOTE_ENDS for pid in note["zygotes"]}
+        crews = [
+            takeover.crew_from(each, self._ports, self._machine, self._told, self._around.stacks_signal)
+            for each in note["crews"]
+        ]
+        fresh, self._settings = self._settings, crews[0].settings
+        self._current, self._leaving = crews[0], crews[1:]
+        self._schedule.follow(self._settings.timers)
+        self._around.announce()
+        self._notify(lambda each: each.ready())
+        _log.info("The new supervisor has taken over {count} workers", count=len(crews[0].workers))
+        if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
+            self._count = fresh.workers
+        self._coming = self._new_crew(evolve(fresh, **{name: getattr(self._settings, name) for name in FIXED}))
+        self._start(self._coming)
+
+    def _note(self) -> dict[str, Any]:
+        """Write down what the next supervisor has to know."""
+        now = self._reactor.seconds()
+        crews = [crew for crew in (self._current, *self._leaving) if crew is not None and crew.loaded]
+        return {
+            "count": self._count,
+            "slots": self._slots,
+            "numbers": self._numbers,
+            "generations": self._generations,
+            "zygotes": list(self._zygotes),
+            "ports": [takeover.port_note(port) for port in self._ports],
+            "crews": [takeover.crew_note(crew, now) for crew in crews],
+        }
+
+    def upgrade(self) -> None:
+        """Have a new interpreter, with all that is installed now, take this process over: USR2."""
+        busy = self._coming is not None or self._upgrading or any(worker.phase in COMING for worker in self._all())
+        if self._stopping or not self._served:
+            return
+        if busy:
+            self._upgrade_wanted = True
+            _log.info("Something else is under way: the upgrade follows it")
+            return
+        _log.info("Upgrading: checking what is installed now")
+        self._upgrading, self._upgrade_wanted = True, False
+        self._notify(lambda each: each.reloading())
+        self._around.upgrade(self._note, self._settings.worker_timeout, self._not_upgraded)
+
+    def _not_upgraded(self, reason: str) -> None:
+        self._upgrading = False
+        _log.error("The upgrade failed, and everything goes on as before: {reason}", reason=reason)
+        self._notify(lambda each: each.reload_failed(reason))
+        self._reload_again()
+
+    def _all(self) -> Iterator[Worker]:
+        yield from (worker for crew in self._crews() for worker in crew)
 
     def _new_crew(self, settings: Settings) -> Crew:
         self._generations += 1
@@ -214,7 +281,7 @@ class Supervisor(Service):
         """Have a new generation, of the code and the settings as they are now, take over."""
         if self._stopping or not self._served:
             return
-        if self._coming is not None:
+        if self._coming is not None or self._upgrading:
             self._again = True
             _log.info("A reload is under way: another one follows it")
             return
@@ -266,7 +333,7 @@ class Supervisor(Service):
 
     def _look(self) -> None:
         """Do what is due; what happens meanwhile is looked at in the next turn."""
-        if self._looking or self._stopping:
+        if self._looking or self._stopping or self._upgrading:
             return
         self._looking = True
         try:
@@ -281,6 +348,9 @@ class Supervisor(Service):
                 self._dismiss(crew)
         finally:
             self._looking = False
+        if self._upgrade_wanted and not any(worker.phase in COMING for worker in self._all()) and not self._coming:
+            self._reactor.callLater(0, self.upgrade)
+            self._upgrade_wanted = False
 
     def _carry_out(self, crew: Crew) -> None:
         now = self._reactor.seconds()

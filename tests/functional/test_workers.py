@@ -196,9 +196,7 @@ def test_what_can_not_be_forked_is_imported_by_each(serve, tmp_path):
         "from manyfold import application\n"
     )
     apps = Path(__file__).parents[1] / "apps"
-    server = serve(
-        "threaded:application", "--workers", "2", "--preload", chdir=tmp_path, env={"PYTHONPATH": str(apps)}
-    )
+    server = serve("threaded:application", "--workers", "2", "--preload", chdir=tmp_path, env={"PYTHONPATH": str(apps)})
     assert "--preload: the application starts 1 thread on import" in server.output()
     imported, process, _ = ask(server, "/imported").split()
     assert imported == process
@@ -249,14 +247,16 @@ def test_a_killed_worker_takes_only_its_own_requests_with_it(serve, load):
     before = descriptors(pid), resident(pid)
     for _ in range(KILLS):
         until(lambda: len(workers(server)) == 2)
-        time.sleep(chance.uniform(0.05, 0.3))
+        time.sleep(chance.uniform(0.3, 1.0))
         os.kill(chance.choice(sorted(workers(server))), signal.SIGKILL)
     until(lambda: len(workers(server)) == 2)
     report = clients.stop()
     assert sum(report["failures"].values()) <= KILLS * CLIENTS, report
     assert not any("efused" in failure or "imed out" in failure for failure in report["failures"]), report
-    assert not any(" connect" in failure and "reset" not in failure.lower() and "ended after 0" not in failure
-                   for failure in report["failures"]), report
+    assert not any(
+        " connect" in failure and "reset" not in failure.lower() and "ended after 0" not in failure
+        for failure in report["failures"]
+    ), report
     assert report["slowest"] < 10, report
     until(lambda: descriptors(pid) <= before[0])
     assert resident(pid) - before[1] < 4 << 20
@@ -286,18 +286,25 @@ def test_broken_code_never_serves(serve, load, tmp_path):
     """Whatever is wrong with it, the old code answers all the while, and the log says what is wrong."""
     code = tmp_path / "site_code.py"
     code.write_text(GOOD.format("old\\n"))
-    server = serve("site_code:application", "--workers", "2", "--worker-timeout", "2", chdir=tmp_path,
-                   env={"PYTHONDONTWRITEBYTECODE": "1"})
+    server = serve(
+        "site_code:application",
+        "--workers",
+        "2",
+        "--worker-timeout",
+        "4",
+        chdir=tmp_path,
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )
     clients = load(server.port)
     for count, (text, reason) in enumerate(BROKEN.values()):
         code.write_text(text)
         server.process.send_signal(signal.SIGHUP)
         wait_for_lines(server, "the old code goes on serving", count + 1)
-        assert reason in server.output().partition("the old code goes on serving")[2] or reason in server.output()
+        assert reason in server.output().rpartition("Reloading")[2]
         assert ask(server) == "old"
     code.write_text(GOOD.format("new\\n"))
     server.process.send_signal(signal.SIGHUP)
-    server.wait_for("Generation .* serves with 2 workers after [^G]*Generation", 30)
+    wait_for_lines(server, r"Generation \d+ serves", 2)
     until(lambda: ask(server) == "new")
     report = clients.stop()
     no_failure(report)
@@ -308,10 +315,10 @@ def test_broken_code_never_serves(serve, load, tmp_path):
 def test_a_reload_reads_the_options_anew(serve, tmp_path):
     """What can change does; what can't is named."""
     config = tmp_path / "wsgicontainer.toml"
-    config.write_text('workers = 1\nbacklog = 100\n')
-    config.write_text('workers = 2\nbacklog = 100\n')
+    config.write_text("workers = 1\nbacklog = 100\n")
+    config.write_text("workers = 2\nbacklog = 100\n")
     server = serve("manyfold:application")
-    config.write_text('workers = 3\nbacklog = 200\n')
+    config.write_text("workers = 3\nbacklog = 200\n")
     server.process.send_signal(signal.SIGHUP)
     server.wait_for("--backlog changed, which needs a restart")
     until(lambda: len(workers(server)) == 3)
@@ -452,9 +459,7 @@ def test_a_unix_socket_is_shared_and_outlives_its_workers(serve, tmp_path):
 def test_a_timer_runs_in_one_worker_and_is_never_set_back(serve, tmp_path):
     """Not even by reloads that come more often than it."""
     notes = tmp_path / "notes"
-    server = serve(
-        "manyfold:application", "--workers", "2", "--timer", "0.2=manyfold:note", env={"NOTES": str(notes)}
-    )
+    server = serve("manyfold:application", "--workers", "2", "--timer", "0.2=manyfold:note", env={"NOTES": str(notes)})
     until(lambda: notes.exists() and len(notes.read_text().split()) >= 3)
     first = set(notes.read_text().split())
     assert len(first) == 1

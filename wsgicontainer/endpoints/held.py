@@ -213,6 +213,7 @@ class _Held:
             if family == socket.AF_UNIX:
                 port = unix.Port._fromListeningDescriptor(self._reactor, self._descriptor, factory)  # noqa: SLF001
                 port._bindPath = _NOWHERE  # noqa: SLF001 (there is no other way)
+                port._shouldShutdown = False  # noqa: SLF001 (it would end listening for all)
             else:
                 port = tcp.Port._fromListeningDescriptor(  # noqa: SLF001 (adoptStreamPort has no backlog)
                     self._reactor, self._descriptor, family, factory

@@ -497,7 +497,8 @@ class Supervisor(Service):
     def _look_at_clocks(self, crew: Crew, now: float) -> None:
         """Find who is late, frozen or due."""
         patience = self._settings.worker_timeout
-        if not crew.loaded and not crew.workers and not crew.open and now - crew.since > patience:
+        trying = crew is self._coming or not self._served
+        if trying and not crew.loaded and not crew.workers and now - crew.since > patience:
             sentence = f"the import took longer than --worker-timeout {patience:g} s"
             self._failed(crew, {"status": 3, "sentence": sentence})
         for worker in crew:

@@ -459,7 +459,7 @@ def test_a_unix_socket_is_shared_and_outlives_its_workers(serve, tmp_path):
 def test_a_timer_runs_in_one_worker_and_is_never_set_back(serve, tmp_path):
     """Not even by reloads that come more often than it."""
     notes = tmp_path / "notes"
-    server = serve("manyfold:application", "--workers", "2", "--timer", "0.2=manyfold:note", env={"NOTES": str(notes)})
+    serve("manyfold:application", "--workers", "2", "--timer", "0.2=manyfold:note", env={"NOTES": str(notes)})
     until(lambda: notes.exists() and len(notes.read_text().split()) >= 3)
     first = set(notes.read_text().split())
     assert len(first) == 1

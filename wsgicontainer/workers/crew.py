@@ -20,6 +20,7 @@ from wsgicontainer.workers.backoff import Backoff
 from wsgicontainer.workers.lifetime import draw
 from wsgicontainer.workers.machine import Machine, ending
 from wsgicontainer.workers.plan import COMING, Phase
+from wsgicontainer.workers.slots import covers
 from wsgicontainer.workers.worker import Worker
 
 _log = Logger()
@@ -202,9 +203,9 @@ class Crew:
             self._gone(worker, ending(status))
 
     def _gone(self, worker: Worker, how: str) -> None:
-        del self.workers[worker.number]
         if worker.reader is not None and worker.channel.fileno() >= 0:
-            worker.reader.doRead()  # its last words
+            worker.reader.doRead()  # its last words; only then may its place count as empty
+        del self.workers[worker.number]
         worker.close()
         if worker.phase not in (Phase.DRAINING, Phase.KILLED):
             self.told.crashed(self, worker, how)
@@ -279,6 +280,33 @@ class Crew:
             _log.error("{name}: its threads' stacks\n{stacks}", name=worker.name, stacks=worker.take_stacks() or "none")
             if worker.pid:
                 self.machine.kill(worker.pid, signal.SIGKILL)
+
+    def cover(self, slots: int) -> None:
+        """See to it that somebody accepts from each of so many slots."""
+        own = {worker.slot: worker.number for worker in sorted(self, key=lambda each: each.number) if worker.listens()}
+        for number, further in covers(slots, own).items():
+            worker = self.workers[number]
+            for slot in sorted(further - worker.adopted):
+                ports = [index for index, port in enumerate(self.ports) if not port.shared]
+                sockets = [self.ports[index].of_slot(slot).fileno() for index in ports]
+                worker.channel.send({"do": "adopt", "slot": slot, "ports": ports}, sockets)
+            for slot in sorted(worker.adopted - further):
+                worker.channel.send({"do": "release", "slot": slot})
+            worker.adopted = further
+
+    def note_crash(self, worker: Worker, how: str) -> None:
+        """Tell a crash, unless too many were told, and have its place filled in time."""
+        now = self.machine.reactor.seconds()
+        served = now - worker.serving_since if worker.phase is Phase.SERVING else 0.0
+        told = self.backoffs.setdefault(worker.slot, Backoff()).crashed(now, served)
+        if not told:
+            return
+        failure = worker.failure or {}
+        reason = f"can't boot: {failure['sentence']}" if failure else how
+        many = f"{told} crashes, the last: " if told > 1 else ""
+        _log.error("{many}{name} {reason}", many=many, name=worker.name, reason=reason)
+        if failure.get("details"):
+            _log.error("{details}", details=failure["details"])
 
     def wait_for_orphans(self) -> None:
         """Look after workers whose zygote has died, and so can't tell their end."""

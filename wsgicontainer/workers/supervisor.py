@@ -20,13 +20,12 @@ from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.interfaces import IOperatorNotices
 from wsgicontainer.settings import Settings
-from wsgicontainer.workers import takeover
-from wsgicontainer.workers.backoff import Backoff
+from wsgicontainer.workers import takeover, watching
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
+from wsgicontainer.workers.notices import Notices
 from wsgicontainer.workers.plan import COMING, Action, Do, Phase, plan
 from wsgicontainer.workers.schedule import Schedule
-from wsgicontainer.workers.slots import covers
 from wsgicontainer.workers.worker import Worker
 
 _log = Logger()
@@ -34,8 +33,6 @@ LOOK = 0.25
 """Seconds between looks at everybody's clocks."""
 STAY_UP = 1.0
 """Seconds that a new generation has to stay up, warm, before it takes over."""
-FRESH = 5.0
-"""Seconds that a beat may be old for its worker to count as alive."""
 ZYGOTE_ENDS = 2.0
 """Seconds that a zygote has to end by itself."""
 SUDDEN = 2.0
@@ -83,10 +80,10 @@ class Supervisor(Service):
         self._numbers = self._generations = 0
         self._served = self._stopping = self._hurried = self._again = self._looking = self._upgrading = False
         self._opened = self._upgrade_wanted = False
-        self._status = ""
         self._looked_at = 0.0
         self._looks = LoopingCall(self._tick)
         self._looks.clock = self._reactor
+        self._notices = Notices(around.notices)
         self._schedule = Schedule(self._reactor, self._run_timer)
         self._told = Told(self._look, self._failed, self._crashed)
 
@@ -141,7 +138,7 @@ class Supervisor(Service):
         self._current, self._leaving = crews[0], crews[1:]
         self._schedule.follow(self._settings.timers)
         self._around.announce()
-        self._notify(lambda each: each.ready())
+        self._notices.ready()
         _log.info("The new supervisor has taken over {count} workers", count=len(crews[0].workers))
         if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
             self._count = fresh.workers
@@ -173,13 +170,13 @@ class Supervisor(Service):
             return
         _log.info("Upgrading: checking what is installed now")
         self._upgrading, self._upgrade_wanted = True, False
-        self._notify(lambda each: each.reloading())
+        self._notices.reloading()
         self._around.upgrade(self._note, self._settings.worker_timeout, self._not_upgraded)
 
     def _not_upgraded(self, reason: str) -> None:
         self._upgrading = False
         _log.error("The upgrade failed, and everything goes on as before: {reason}", reason=reason)
-        self._notify(lambda each: each.reload_failed(reason))
+        self._notices.reload_failed(reason)
         self._reload_again()
 
     def _all(self) -> Iterator[Worker]:
@@ -204,7 +201,7 @@ class Supervisor(Service):
 
     async def _stop(self) -> None:
         self._stopping = True
-        self._notify(lambda each: each.stopping())
+        self._notices.stopping()
         self._give_up_coming()
         self._schedule.follow(())
         for crew in self._crews():
@@ -286,7 +283,7 @@ class Supervisor(Service):
             _log.info("A reload is under way: another one follows it")
             return
         _log.info("Reloading")
-        self._notify(lambda each: each.reloading())
+        self._notices.reloading()
         try:
             settings = self._reread()
         except ConfigurationError as error:
@@ -321,15 +318,20 @@ class Supervisor(Service):
 
     def _tick(self) -> None:
         now = self._reactor.seconds()
-        late, self._looked_at = now - self._looked_at > FRESH, now
+        late, self._looked_at = now - self._looked_at > watching.FRESH, now
         self._reap_zygotes()
         for crew in self._crews():
             crew.wait_for_orphans()
             if not late:  # otherwise it was this process that stood still, and beats wait to be read
                 self._look_at_clocks(crew, now)
         self._look()
-        if self._current is not None and self._served and not self._stopping and self._alive(now):
-            self._notify(lambda each: each.alive())
+        if (
+            self._current is not None
+            and self._served
+            and not self._stopping
+            and watching.alive(self._current, self._count, now)
+        ):
+            self._notices.alive()
 
     def _look(self) -> None:
         """Do what is due; what happens meanwhile is looked at in the next turn."""
@@ -341,8 +343,9 @@ class Supervisor(Service):
                 if crew is not None and crew.loaded:
                     self._carry_out(crew)
             self._let_follow()
-            self._cover()
-            self._tell_status()
+            if self._current is not None:
+                self._current.cover(self._slots)
+            self._notices.status_of(self._current)
             for crew in [crew for crew in self._leaving if not crew.workers]:
                 self._leaving.remove(crew)
                 self._dismiss(crew)
@@ -409,13 +412,13 @@ class Supervisor(Service):
         if not self._served:
             self._served = True
             self._around.announce()
-            self._notify(lambda each: each.ready())
+            self._notices.ready()
             return
         before, self._current, self._coming = self._current, crew, None
         self._settings = crew.settings
         if before is not None:
             self._leave(before)
-        self._notify(lambda each: each.reloaded())
+        self._notices.reloaded()
         self._reload_again()
 
     def _leave(self, crew: Crew) -> None:
@@ -427,24 +430,6 @@ class Supervisor(Service):
         if self._again:
             self._again = False
             self._reactor.callLater(0, self.reload)
-
-    def _cover(self) -> None:
-        """See to it that somebody accepts from each slot."""
-        crew = self._current
-        if crew is None:
-            return
-        own = {worker.slot: worker.number for worker in sorted(crew, key=lambda each: each.number) if worker.listens()}
-        for number, slots in covers(self._slots, own).items():
-            worker = crew.workers[number]
-            for slot in sorted(slots - worker.adopted):
-                ports = [index for index, port in enumerate(self._ports) if not port.shared]
-                worker.channel.send(
-                    {"do": "adopt", "slot": slot, "ports": ports},
-                    [self._ports[index].of_slot(slot).fileno() for index in ports],
-                )
-            for slot in sorted(worker.adopted - slots):
-                worker.channel.send({"do": "release", "slot": slot})
-            worker.adopted = slots
 
     # What goes wrong
 
@@ -465,7 +450,7 @@ class Supervisor(Service):
 
     def _reload_failed(self, reason: str) -> None:
         _log.error("The reload failed, and the old code goes on serving: {reason}", reason=reason)
-        self._notify(lambda each: each.reload_failed(reason))
+        self._notices.reload_failed(reason)
         self._reload_again()
 
     def _give_up_coming(self) -> None:
@@ -482,17 +467,7 @@ class Supervisor(Service):
         if crew is self._coming or not self._served:
             self._failed(crew, words)
             return
-        now = self._reactor.seconds()
-        served = now - worker.serving_since if worker.phase is Phase.SERVING else 0.0
-        backoff = crew.backoffs.setdefault(worker.slot, Backoff())
-        told = backoff.crashed(now, served)
-        reason = f"can't boot: {words['sentence']}" if worker.failure else how
-        if told == 1:
-            _log.error("{name} {reason}", name=worker.name, reason=reason)
-        elif told:
-            _log.error("{count} crashes, the last: {name} {reason}", count=told, name=worker.name, reason=reason)
-        if told and worker.failure and worker.failure.get("details"):
-            _log.error("{details}", details=worker.failure["details"])
+        crew.note_crash(worker, how)
 
     def _look_at_clocks(self, crew: Crew, now: float) -> None:
         """Find who is late, frozen or due."""
@@ -502,23 +477,7 @@ class Supervisor(Service):
             sentence = f"the import took longer than --worker-timeout {patience:g} s"
             self._failed(crew, {"status": 3, "sentence": sentence})
         for worker in crew:
-            reason = _frozen(worker, now, patience)
-            if worker.leaves_at:
-                if now >= worker.leaves_at:
-                    crew.kill(worker)
-            elif reason:
-                if worker.phase in COMING:
-                    worker.failure = {"status": 3, "sentence": f"{worker.name} {reason}"}
-                crew.show_stacks(worker, reason)
-            elif worker.listens() and not worker.due:
-                worker.due = worker.lifetime.over(worker.done, now - worker.serving_since, worker.rss)
-
-    def _alive(self, now: float) -> bool:
-        """Say whether reactor and pool of every worker answer."""
-        serving = [worker for worker in self._current or () if worker.listens()]
-        return len(serving) >= self._count and all(
-            now - worker.beat_at < FRESH and worker.stalled < FRESH for worker in serving
-        )
+            watching.look_at(crew, worker, now)
 
     # Ends
 
@@ -538,31 +497,3 @@ class Supervisor(Service):
         for crew in self._crews():
             for worker in crew:
                 worker.channel.send(words)
-
-    def _tell_status(self) -> None:
-        crew = self._current
-        serving = sum(worker.listens() for worker in crew or ())
-        status = f"{serving} workers, generation {crew.number if crew else 0}"
-        if status != self._status:
-            self._status = status
-            self._notify(lambda each: each.status(status))
-
-    def _notify(self, tell: Callable[[IOperatorNotices], object]) -> None:
-        for each in self._around.notices:
-            try:
-                tell(each)
-            except Exception:  # noqa: BLE001 (whoever listens must not stop the workers)
-                _log.failure("A notice failed")
-
-
-def _frozen(worker: Worker, now: float, patience: float) -> str:
-    """Say why a worker counts as frozen, "" if it does not."""
-    if worker.phase in COMING:
-        return f"was not ready within --worker-timeout {patience:g} s" if now - worker.born > patience else ""
-    if worker.phase is not Phase.SERVING:
-        return ""
-    if now - worker.beat_at > patience:
-        return f"did nothing for {patience:g} s (--worker-timeout)"
-    if worker.stalled > patience:
-        return f"has taken no request for {patience:g} s (--worker-timeout), though some wait"
-    return ""

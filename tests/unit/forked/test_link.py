@@ -30,7 +30,7 @@ class Worker:
             hurry=lambda: did("hurry"),
             pool=lambda: self.pool,
         )
-        self.link = WorkerLink(self.reactor, channel, duties, lambda done: did(done))
+        self.link = WorkerLink(self.reactor, channel, duties, did)
         self.link.startService()
         for call, words, _ in self.reactor.whenRunningHooks:
             call(*words)

@@ -1,4 +1,4 @@
-"""The supervisor, stepped: its zygotes and workers are the other ends of real channels, the clock and processes fakes."""
+"""The supervisor, stepped: zygotes and workers are the other ends of real channels, clock and processes are fakes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Notices:
 
 
 class World:
-    """All that the supervisor sees of the machine: `forked` maps workers to (their end of the link, their process id)."""
+    """All that the supervisor sees of the machine; `forked` maps workers to their end of the link and process id."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.reactor = MemoryReactorClock()
@@ -77,7 +77,7 @@ class World:
         machine = Machine(self.reactor, self.spawn, self.wait, self.kill, self.memory, lambda: 0.5)
         around = Surroundings(
             machine=machine,
-            reread=lambda: self.reread(),
+            reread=lambda: self.reread(),  # noqa: PLW0108 (tests change it)
             start_words=lambda settings: {"do": "start", "preload": settings.preload},
             stacks_signal=60,
             boot_failed=lambda *words: setattr(self, "fault", words),

@@ -64,7 +64,7 @@ from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import secured, tls_of
 from wsgicontainer.static.mount import StaticMount
-from wsgicontainer.supervising import supervised
+from wsgicontainer.supervising import check_supervised, checks_for_upgrade, supervised, takes_over
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.threads import ApplicationThreads
@@ -101,7 +101,7 @@ def makeService(
     options anew at a reload, and `notices` are told how all the workers are. Raises ConfigurationError, and its kind
     LoadError if the application does not import.
     """
-    if settings.workers > 1:
+    if settings.workers > 1 or takes_over():
         return supervised(settings, reactor, reread or (lambda: settings), notices)
     _enter(settings)
     way_out = WayOut(reactor)
@@ -125,8 +125,8 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     os.chdir(words["cwd"])
     _enter(settings)
     if not words["preload"]:
-        return Prepared(settings, _presented(settings))
-    return Prepared(settings, _presented(settings), _routes(settings), _timers(settings))
+        return Prepared(settings, _presented(settings), supervised=True)
+    return Prepared(settings, _presented(settings), True, _routes(settings), _timers(settings))
 
 
 def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (beside makeService)
@@ -170,7 +170,10 @@ def check(settings: Settings) -> None:
     _timers(settings)
     _presented(settings)
     for port in settings.ports:
-        _endpoint(settings, MemoryReactorClock(), port)
+        if not checks_for_upgrade(port):
+            _endpoint(settings, MemoryReactorClock(), port)
+    if settings.workers > 1:
+        check_supervised(settings)
 
 
 # The parts
@@ -245,6 +248,8 @@ class Prepared:
 
     settings: Settings
     presented: Presented | None
+    supervised: bool = False
+    """Whether a supervisor has made this process, and counts for timers."""
     routes: Routes | None = None
     """None if each worker is to import the application."""
     timers: list[Timer] | None = None
@@ -302,8 +307,8 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
     log = _access_log(settings, reactor)
     watch = _watch(settings, threads, replace)
     roll = Roll(raise_descriptor_limit(settings.max_connections))
-    several = settings.workers > 1
     site = _site(settings, watch or threads, roll, log, prepared.routes or _routes(settings))
+    site.template["wsgi.multiprocess"] = prepared.supervised
     if nest is not None:
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
@@ -312,7 +317,7 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
     timers = None
     if settings.timers:
         found = prepared.timers if prepared.timers is not None else _timers(settings)
-        timers = RepeatingTasks(found, threads, None if several else reactor)
+        timers = RepeatingTasks(found, threads, None if prepared.supervised else reactor)
     web = WebService(reactor, [], site, roll, settings.graceful_timeout)
     return _Core(settings, nest, threads, log, watch, prepared.presented, timers, site, room, web, way_out)
 
@@ -377,7 +382,7 @@ def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: Acc
         limits=ContentLimits(
             most=settings.limit_request_body, in_memory=settings.body_buffer, head=settings.limit_request_head
         ),
-        template=template_for(ErrorsStream(), FileWrapper, multiprocess=settings.workers > 1),
+        template=template_for(ErrorsStream(), FileWrapper, multiprocess=False),
         access_log=log,
         new_exchange=TimedExchange if settings.timeout else Exchange,
         proxies=proxies if settings.forwarded_allow_ips else None,

@@ -20,7 +20,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
-from wsgicontainer.endpoints import HeldPort
+from wsgicontainer.endpoints import HeldPort, inherited
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.forked.birth import STACKS
 from wsgicontainer.interfaces import IOperatorNotices
@@ -42,8 +42,7 @@ def supervised(
     settings: Settings, reactor: Any, reread: Callable[[], Settings], notices: Sequence[IOperatorNotices]
 ) -> MultiService:
     """Return the supervisor, ready to start. Raises ConfigurationError."""
-    if not sys.platform.startswith("linux"):
-        raise ConfigurationError("--workers: several processes need Linux; write --workers 1")
+    _need_linux()
     began_in, began_as = os.getcwd(), os.getpid()
     _enter(settings)
     way_out = WayOut(reactor)
@@ -77,6 +76,29 @@ def supervised(
     for child in (*children, _Leaving(reactor, way_out), supervisor):
         child.setServiceParent(container)
     return container
+
+
+def _need_linux() -> None:
+    if not sys.platform.startswith("linux"):
+        raise ConfigurationError("--workers: several processes need Linux; write --workers 1")
+
+
+def check_supervised(settings: Settings) -> None:
+    """Raise ConfigurationError if several workers can't serve on these ports."""
+    _need_linux()
+    for port in settings.ports:
+        if not inherited(_inside(port)):
+            HeldPort(_inside(port), settings.backlog).check()
+
+
+def takes_over() -> bool:
+    """Say whether this process is to take the place of a supervisor, however many workers there are to be now."""
+    return takeover.VARIABLE in os.environ
+
+
+def checks_for_upgrade(port: str) -> bool:
+    """Say whether this process only checks for a supervisor that has such a port already: it was handed over once."""
+    return takeover.CHECKING in os.environ and inherited(_inside(port))
 
 
 def _enter(settings: Settings) -> None:
@@ -165,7 +187,7 @@ class _Upgrade:
         words = command.check()
         check = takeover.Check(self._reactor, patience, checked)
         try:
-            self._reactor.spawnProcess(check, words[0], words, os.environ, self._began_in)
+            self._reactor.spawnProcess(check, words[0], words, {**os.environ, takeover.CHECKING: "1"}, self._began_in)
         except OSError as error:
             failed(f"{words[0]} can't be started ({error.strerror})")
 

@@ -10,6 +10,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -466,3 +467,72 @@ def test_a_timer_runs_in_one_worker_and_is_never_set_back(serve, tmp_path):
     os.kill(int(first.pop()), signal.SIGTERM)
     count = len(notes.read_text().split())
     until(lambda: len(notes.read_text().split()) >= count + 3)
+
+
+# --- TLS, inherited sockets, twistd ---
+
+
+def test_a_session_resumes_with_whichever_worker(serve, tmp_path):
+    """Workers share the keys of tickets, as their contexts are made before the fork."""
+    Authority(tmp_path).write(tmp_path / "certificates", "a.example")
+    server = serve(
+        *("manyfold:application", "--workers", "2", "--certfile", f"{tmp_path}/certificates/a.example.pem"), wait=False
+    )
+    port = int(server.wait_for(r"listening on https://127\.0\.0\.1:(\d+)", 30)[1])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def visit(session: ssl.SSLSession | None) -> tuple[bytes, bool, ssl.SSLSession | None]:
+        raw = socket.create_connection(("127.0.0.1", port))
+        with context.wrap_socket(raw, server_hostname="a.example", session=session) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            octets = b"".join(iter(lambda: client.recv(65536), b""))
+            return octets.split()[-1], bool(client.session_reused), client.session
+
+    session = visit(None)[2]
+    seen = {visit(session)[:2] for _ in range(20)}
+    assert len({worker for worker, _ in seen}) == 2
+    assert all(resumed for _, resumed in seen)
+
+
+def test_an_inherited_socket_is_shared_also_after_an_upgrade(serve, tmp_path):
+    """It was handed over once: the next supervisor gets it from the one before."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    arguments = [sys.executable, "-m", "wsgicontainer", "manyfold:application", "--workers", "2"]
+    arguments += ["--port", f"fd:{listening.fileno()}", "--preload"]
+    output = tmp_path / "log"
+    with listening, output.open("wb") as log:
+        apps = Path(__file__).parents[1] / "apps"
+        process = subprocess.Popen(arguments, pass_fds=[listening.fileno()], cwd=apps, stdout=log, stderr=log)
+        port = listening.getsockname()[1]
+    try:
+        until(lambda: "listening on" in output.read_text())
+        clients = Counting(port, 2, 2)
+        process.send_signal(signal.SIGUSR2)
+        until(lambda: "Generation 2 serves" in output.read_text() or process.poll() is not None, 30)
+        report = clients.stop()
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+    no_failure(report)
+    assert len(report["good"]) == 4, report
+
+
+def test_twistd_is_upgraded_with_its_pid_file(serve, tmp_path):
+    server = serve("manyfold:application", "--workers", "2", command="twistd")
+    before = workers(server)
+    server.process.send_signal(signal.SIGUSR2)
+    wait_for_lines(server, r"Generation \d+ serves", 2)
+    until(lambda: not before & workers(server))
+    assert server.stop() == 0
+
+
+def test_an_upgrade_that_would_not_start_is_not_tried(serve, tmp_path):
+    """What is installed now is asked first; nothing changes if it does not like the options."""
+    code = tmp_path / "site_code.py"
+    code.write_text(GOOD.format("old\\n"))
+    server = serve("site_code:application", "--workers", "2", chdir=tmp_path, env={"PYTHONDONTWRITEBYTECODE": "1"})
+    code.write_text("import nowhere_to_be_found\n")
+    server.process.send_signal(signal.SIGUSR2)
+    server.wait_for("The upgrade failed, and everything goes on as before: .*nowhere_to_be_found", 30)
+    assert ask(server) == "old"

@@ -5,6 +5,6 @@ are `haproxy:`.
 """
 
 from wsgicontainer.endpoints.describe import endpoint_for
-from wsgicontainer.endpoints.held import HeldPort, held_endpoint
+from wsgicontainer.endpoints.held import HeldPort, held_endpoint, inherited
 
-__all__ = ["HeldPort", "endpoint_for", "held_endpoint"]
+__all__ = ["HeldPort", "endpoint_for", "held_endpoint", "inherited"]

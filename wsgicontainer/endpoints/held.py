@@ -101,6 +101,12 @@ class HeldPort:
                 "what listens there"
             ) from None
 
+    def check(self) -> None:
+        """Say whether it could be opened so, as far as that can be known before. Raises ConfigurationError."""
+        found = self._wish().found
+        if found is not None:
+            found.close()
+
     def grow(self, slots: int) -> None:
         """Have a socket for each of so many slots. Raises OSError."""
         while not self.shared and len(self.sockets) < slots:
@@ -113,7 +119,7 @@ class HeldPort:
     def remove_path_later(self) -> None:
         """Become the one who removes the path of a socket that was taken over. Runs in: the next holder."""
         name = self.sockets[0].getsockname()
-        if self.sockets[0].family == socket.AF_UNIX and not _inherited(self.description):
+        if self.sockets[0].family == socket.AF_UNIX and not inherited(self.description):
             self._path = name
             self._lock = FilesystemLock(name + ".lock")
             self._lock.locked = os.path.lexists(name + ".lock")
@@ -190,7 +196,8 @@ def _listening(address: Any, family: int, backlog: int) -> socket.socket:
     return made
 
 
-def _inherited(description: str) -> bool:
+def inherited(description: str) -> bool:
+    """Say whether somebody else opens the socket: it is handed over once, at the start."""
     return description.removeprefix("haproxy:").startswith(("fd:", "systemd:"))
 
 

@@ -27,6 +27,8 @@ from wsgicontainer.workers.plan import Phase
 from wsgicontainer.workers.worker import Worker
 
 VARIABLE = "_WSGICONTAINER_TAKEOVER"
+CHECKING = "_WSGICONTAINER_CHECKING"
+"""Tells `--check-config` that ports which were handed over are open elsewhere."""
 HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that wait until the new supervisor can take them."""
 _MOST_TOLD = 20_000

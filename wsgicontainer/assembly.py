@@ -307,7 +307,7 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
     log = _access_log(settings, reactor)
     watch = _watch(settings, threads, replace)
     roll = Roll(raise_descriptor_limit(settings.max_connections))
-    site = _site(settings, watch or threads, roll, log, prepared.routes or _routes(settings))
+    site = _site(settings, watch or threads, roll, log, prepared.routes)
     site.template["wsgi.multiprocess"] = prepared.supervised
     if nest is not None:
         site.moment = nest.moment
@@ -361,13 +361,15 @@ def _endpoint(settings: Settings, reactor: Any, port: str) -> IStreamServerEndpo
     return endpoint_for(reactor, port if tls is None else tls.inside, settings.backlog, trusts)
 
 
-def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None, routes: Routes) -> Site:
+def _site(
+    settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None, routes: Routes | None = None
+) -> Site:
     proxies = Proxies(settings.forwarded_allow_ips)
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
     site = Site(
         parser=HeadParser(limits),
         responses=ResponseHeads("wsgicontainer"),
-        routes=routes,
+        routes=routes or _routes(settings),
         threads=threads,
         roll=roll,
         new_ownership=Ownership,

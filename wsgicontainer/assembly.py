@@ -12,12 +12,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Any
 
+from attrs import evolve, frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred
@@ -34,8 +36,11 @@ from wsgicontainer.connections.taking import Taking
 from wsgicontainer.connections.tlswire import Front
 from wsgicontainer.deadlines.exchange import TimedExchange
 from wsgicontainer.deadlines.watch import PERIOD, Patience, Watch
-from wsgicontainer.endpoints import Circumstances, Passed, endpoint_for, passed_sockets
+from wsgicontainer.endpoints import Circumstances, Passed, endpoint_for, held_endpoint, passed_sockets
 from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.forked.link import Duties, WorkerLink
+from wsgicontainer.forked.warmup import ask
+from wsgicontainer.forked.zygote import Order
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
@@ -48,12 +53,12 @@ from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
-from wsgicontainer.process import init, prctl, privileges
+from wsgicontainer.links import Channel
+from wsgicontainer.process import init, notify, prctl, privileges
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.identity import Identity, check_spool, tell_unreadable_interpreter
-from wsgicontainer.process.leaving import Leaving
+from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.process.memory import keep_freed_memory
-from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.privileges import Account
 from wsgicontainer.process.signals import SignalHandlers
@@ -64,6 +69,7 @@ from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import is_file, secured, tls_of
 from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
+from wsgicontainer.supervising import Origin, check_supervised, checks_for_upgrade, supervised, takes_over
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.telemetry.sparing import Sparing
@@ -89,47 +95,87 @@ ENDING = 20
 """Lingers of a leader that the end of the threads is waited for: those that are free need one."""
 
 
-def makeService(settings: Settings, reactor: Any) -> MultiService:
+def makeService(
+    settings: Settings,
+    reactor: Any,
+    reread: Callable[[], Settings] | None = None,
+) -> MultiService:
     """Return the server, ready to start: a MultiService with named children.
 
-    Imports the application, but listens nowhere and starts no thread. Raises ConfigurationError, and its kind LoadError
-    if the application does not import.
+    Imports the application, unless workers do, but listens nowhere and starts no thread or process. `reread` reads the
+    options anew at a reload. Raises ConfigurationError, and its kind LoadError if the application does not import.
     """
+    variables = notify.variables(os.environ)
     pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
-    notices, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
+    notices, passed = notify.notices_from(os.environ), passed_sockets(os.environ, pids)
+    if settings.workers > 1 or takes_over():
+        account = _account(settings)
+        owner = None if account is None else (account.uid, account.gid)
+        origin = Origin(notices, passed, variables, _steps(settings, None, None), owner)
+        return supervised(settings, reactor, reread or (lambda: settings), origin)
     _enter(settings)
-    container = OrderedService()
-    nest = _nest(settings)
-    threads = ApplicationThreads(
-        reactor, nest, least=settings.min_threads, most=settings.threads, longest_queue=settings.max_queue
-    )
-    log = _access_log(settings, reactor)
-    way_out = _WayOut(reactor)
-    watch = _watch(settings, threads, way_out)
-    presented = _presented(settings)
-    web = _web(settings, _circumstances(settings, reactor, passed), nest, watch or threads, log, presented)
-    reload = _reload(notices, log, presented)
-    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, log, reload))]
-    account = _account(settings)
-    steps = _steps(settings, account, presented)
+    way_out = WayOut(reactor)
+    core = _core(settings, reactor, way_out, way_out.replace, Prepared(settings, _presented(settings)))
+    web, account = core.web, _account(settings)
+    at = _circumstances(settings, reactor, passed)
+    for port in settings.ports:
+        web.add(core.listener(port, _endpoint(port, at), early=account is None or not is_file(port)))
+    reload = _reload(notices, core.log, core.presented)
+    first: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, core.log, reload))]
+    steps = _steps(settings, account, core.presented)
     if steps:
-        children.append(Identity(steps))
+        first.append(Identity(steps))
     if settings.pid_file is not None:
-        children.append(PidFile(settings.pid_file, account is None))
-    if log is not None:
-        children.append(_AccessLogService(log, reactor))
-    children.append(_ThreadsService(threads, reactor, nest, way_out))
-    if watch is not None:
-        children.append(_repeating("deadlines", PERIOD, watch.sweep, reactor))
-    if presented is not None:
-        sys.unraisablehook = without_server_names(sys.unraisablehook)
-        children.append(_repeating("certificates", CERTIFICATES_LOOK, presented.look, reactor))
-    if settings.timers:
-        children.append(RepeatingTasks(_timers(settings), threads, reactor))
-    children.append(web)
-    for child in _told(children, notices, reactor, threads, web):
-        child.setServiceParent(container)
-    return container
+        first.append(PidFile(settings.pid_file, account is None))
+    return _ordered(_told([*first, *core.children(reactor)], notices, reactor, core))
+
+
+def prepare(words: Mapping[str, Any]) -> Prepared:
+    """Make what the workers of one generation share. Raises ConfigurationError. Runs in: zygote.
+
+    The front contexts of TLS are made here, as they have the keys of session tickets: a ticket from one worker is good
+    in all of them. Keys are read, then privileges are shed, then the application is imported.
+    """
+    settings = Settings.from_plain(words["settings"])
+    os.chdir(words["cwd"])
+    _enter(settings)
+    presented = _presented(settings)
+    for step in _steps(evolve(settings, init=False, name=None), _account(settings), presented):
+        step()
+    if not words["preload"]:
+        return Prepared(settings, presented, supervised=True)
+    return Prepared(settings, presented, True, _routes(settings), _timers(settings))
+
+
+def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (beside makeService)
+    """Return one worker, ready to start. Raises ConfigurationError. Runs in: worker."""
+    prepared: Prepared = order.prepared
+    settings = prepared.settings
+    way_out = WayOut(reactor)
+    channel = Channel(socket.socket(fileno=order.descriptors[0]))
+    core = _core(settings, reactor, way_out, lambda: link.recycle("has lost threads to --timeout"), prepared)
+    sockets = dict(enumerate(order.descriptors[2:]))
+
+    def take(slot: int, descriptors: Mapping[int, int]) -> None:
+        core.web.take(slot, [_held(core, reactor, order.words, *each) for each in descriptors.items()])
+
+    def drain(empty: bool) -> None:
+        core.web.empty = empty
+        way_out.drain()
+
+    duties = Duties(
+        listen=lambda: take(order.words["slot"], sockets),
+        adopt=take,
+        release=core.web.give_back,
+        tick=lambda position: core.timers.due(position) if core.timers else None,
+        reopen=lambda: core.log.reopen() if core.log else None,
+        drain=drain,
+        hurry=core.web.hurry,
+        pool=lambda: (core.threads.moving(), core.threads.done()),
+    )
+    link = WorkerLink(reactor, channel, duties, lambda done: _warm_up(core, reactor, done))
+    signals = SignalHandlers(reactor, _signals_of_worker(link.leave, duties.reopen))
+    return _ordered([signals, link, *core.children(reactor)])
 
 
 def check(settings: Settings) -> None:
@@ -143,7 +189,10 @@ def check(settings: Settings) -> None:
     _presented(settings)
     at = _circumstances(settings, MemoryReactorClock(), Passed([]))
     for port in settings.ports:
-        _endpoint(port, at)
+        if not checks_for_upgrade(port):
+            _endpoint(port, at)
+    if settings.workers > 1:
+        check_supervised(settings)
 
 
 # The parts
@@ -209,12 +258,12 @@ def _access_log(settings: Settings, reactor: Any) -> AccessLog | None:
     return AccessLog(settings.access_log, settings.access_log_format, reactor.callFromThread)
 
 
-def _watch(settings: Settings, threads: ApplicationThreads, way_out: _WayOut) -> Watch | None:
+def _watch(settings: Settings, threads: ApplicationThreads, replace: Callable[[], None]) -> Watch | None:
     """Return who looks at requests' deadlines, if they have any."""
     if not settings.timeout:
         return None
     most_stuck = settings.max_stuck_threads or settings.threads
-    return Watch(threads, Patience(settings.timeout, most_stuck), way_out.replace)
+    return Watch(threads, Patience(settings.timeout, most_stuck), replace)
 
 
 def _repeating(name: str, seconds: float, do: Callable[[], object], reactor: Any) -> TimerService:
@@ -246,34 +295,118 @@ def _front(settings: Settings, presented: Presented | None, port: str) -> Front 
     return Front(context, None if settings.cert_reqs == "none" else described)
 
 
-def _web(
-    settings: Settings,
-    at: Circumstances,
-    nest: Nest | None,
-    threads: IApplicationThreads,
-    log: AccessLog | None,
-    presented: Presented | None,
-) -> WebService:
-    """Return the service that listens, and looks after the roll of connections."""
+@frozen
+class Prepared:
+    """What was made before the fork; a single process makes all of it at once."""
+
+    settings: Settings
+    presented: Presented | None
+    supervised: bool = False
+    """Whether a supervisor has made this process, and counts for timers."""
+    routes: Routes | None = None
+    """None if each worker is to import the application."""
+    timers: list[Timer] | None = None
+
+
+@frozen
+class _Core:
+    """What serves, whatever the process is called."""
+
+    settings: Settings
+    nest: Nest | None
+    threads: ApplicationThreads
+    log: AccessLog | None
+    watch: Watch | None
+    presented: Presented | None
+    timers: RepeatingTasks | None
+    site: Site
+    room: Room
+    web: WebService
+    way_out: WayOut
+
+    def children(self, reactor: Any) -> list[Service]:
+        """Return the services, in the order of their start."""
+        children: list[Service] = []
+        if self.log is not None:
+            children.append(_AccessLogService(self.log, reactor))
+        children.append(_ThreadsService(self.threads, reactor, self.nest, self.way_out))
+        if self.watch is not None:
+            children.append(_repeating("deadlines", PERIOD, self.watch.sweep, reactor))
+        if self.presented is not None:
+            sys.unraisablehook = without_server_names(sys.unraisablehook)
+            children.append(_repeating("certificates", CERTIFICATES_LOOK, self.presented.look, reactor))
+        if self.timers is not None:
+            children.append(self.timers)
+        return [*children, self.web]
+
+    def listener(self, port: str, endpoint: IStreamServerEndpoint, **kind: bool) -> Listener:
+        """Return a port whose connections are the site's, of what `kind` a Listener is."""
+        front = _front(self.settings, self.presented, port)
+        return Listener(port, endpoint, self.taking(self.site, front), front is not None, **kind)
+
+    def taking(self, site: Site, front: Front | None) -> Taking:
+        """Return what takes connections for a site."""
+        return Taking(lambda wire: Connection(site, wire), self.nest, self.web.reactor, self.room, front)
+
+
+def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[], None], prepared: Prepared) -> _Core:
+    """Make what serves; the application is imported now, if it is not `prepared`."""
+    nest = _nest(settings)
+    threads = ApplicationThreads(
+        reactor, nest, least=settings.min_threads, most=settings.threads, longest_queue=settings.max_queue
+    )
+    log = _access_log(settings, reactor)
+    watch = _watch(settings, threads, replace)
     roll = Roll(raise_descriptor_limit(settings.max_connections))
-    site = _site(settings, threads, roll, log)
+    site = _site(settings, watch or threads, roll, log, prepared.routes)
+    site.template["wsgi.multiprocess"] = prepared.supervised
     if nest is not None:
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
     if "h2" in settings.http_protocols:
-        sparing = Sparing(lambda seconds, call: at.reactor.callFromThread(at.reactor.callLater, seconds, call))
+        sparing = Sparing(lambda seconds, call: reactor.callFromThread(reactor.callLater, seconds, call))
         most = roll.room() // 2
         site.successor = successor(Shared(settings.max_concurrent_streams, room, most, sparing=sparing))
-    listeners = []
-    for port in settings.ports:
-        front = _front(settings, presented, port)
-        factory = Taking(lambda wire: Connection(site, wire), nest, at.reactor, room, front)
-        early = _account(settings) is None or not is_file(port)
-        listeners.append(Listener(port, _endpoint(port, at), factory, front is not None, early))
-    web = WebService(at.reactor, listeners, site, roll, settings.graceful_timeout)
+    timers = None
+    if settings.timers:
+        found = prepared.timers if prepared.timers is not None else _timers(settings)
+        timers = RepeatingTasks(found, threads, None if prepared.supervised else reactor)
+    web = WebService(reactor, [], site, roll, settings.graceful_timeout)
     if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
         site.routes = site.routes.beside(probes(probe_paths(settings.health), web.ready))
-    return web
+    return _Core(settings, nest, threads, log, watch, prepared.presented, timers, site, room, web, way_out)
+
+
+def _ordered(children: Iterable[Service]) -> OrderedService:
+    container = OrderedService()
+    for child in children:
+        child.setServiceParent(container)
+    return container
+
+
+def _held(core: _Core, reactor: Any, words: Mapping[str, Any], port: int, descriptor: int) -> Listener:
+    """Return a port whose socket the supervisor holds."""
+    settings = core.settings
+    description = settings.ports[port]
+    tls = secured(description)
+    trusts = Proxies(settings.forwarded_allow_ips).trusts
+    inside = description if tls is None else tls.inside
+    endpoint = held_endpoint(reactor, inside, descriptor, words["backlogs"][port], trusts)
+    return core.listener(description, endpoint, held=True, shared=words["shared"][port])
+
+
+def _warm_up(core: _Core, reactor: Any, done: Callable[[str], object]) -> None:
+    """Have one request answered in memory; the access log does not tell it."""
+    settings = core.settings
+    if not settings.warmup:
+        done("")
+        return
+    taking = core.taking(evolve(core.site, access_log=None), None)
+
+    def serve(sock: socket.socket) -> None:
+        reactor.adoptStreamConnection(sock.fileno(), socket.AF_UNIX, taking)
+
+    ask(reactor, serve, settings.warmup, settings.worker_timeout / 2, done)
 
 
 def _circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:
@@ -286,13 +419,15 @@ def _endpoint(port: str, at: Circumstances) -> IStreamServerEndpoint:
     return endpoint_for(port if tls is None else tls.inside, at)
 
 
-def _site(settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None) -> Site:
+def _site(
+    settings: Settings, threads: IApplicationThreads, roll: Roll, log: AccessLog | None, routes: Routes | None = None
+) -> Site:
     proxies = Proxies(settings.forwarded_allow_ips)
     limits = HeadLimits(settings.limit_request_line, settings.limit_request_fields, settings.limit_request_field_size)
     site = Site(
         parser=HeadParser(limits),
         responses=ResponseHeads("wsgicontainer"),
-        routes=_routes(settings),
+        routes=routes or _routes(settings),
         threads=threads,
         roll=roll,
         new_ownership=Ownership,
@@ -340,31 +475,10 @@ def _timers(settings: Settings) -> list[Timer]:
         return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
 
 
-class _WayOut:
-    """Ends the process, once."""
-
-    def __init__(self, reactor: Any) -> None:
-        self._reactor, self._ending = reactor, False
-        self.leaving = Leaving()
-
-    def drain(self) -> None:
-        """Stop the reactor; the services drain."""
-        if not self._ending:
-            self._ending = True
-            self._reactor.stop()
-
-    def replace(self) -> None:
-        """Drain, and have the supervisor start a new process."""
-        self.leaving.status = 1
-        self.drain()
-
-
-def _told(
-    children: list[Service], notices: IOperatorNotices, reactor: Any, threads: ApplicationThreads, web: WebService
-) -> list[Service]:
+def _told(children: list[Service], notices: IOperatorNotices, reactor: Any, core: _Core) -> list[Service]:
     """Return the services, and around them those that tell of them."""
-    watchdog = [Watchdog(reactor, notices, threads.moving)] if notices.patience is not None else []
-    telling = [Telling(reactor, notices, lambda: _described(threads, web))] if notices.heard else []
+    watchdog = [Watchdog(reactor, notices, core.threads.moving)] if notices.patience is not None else []
+    telling = [Telling(reactor, notices, lambda: _described(core.threads, core.web))] if notices.heard else []
     return [*watchdog, *children, *telling]
 
 
@@ -388,7 +502,7 @@ def _reload(notices: IOperatorNotices, log: AccessLog | None, presented: Present
 
 
 def _signals(
-    way_out: _WayOut, web: WebService, log: AccessLog | None, reload: Callable[[], None]
+    way_out: WayOut, web: WebService, log: AccessLog | None, reload: Callable[[], None]
 ) -> dict[signal.Signals, Callable[[], object]]:
     """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log."""
     asked: list[bool] = []
@@ -412,6 +526,19 @@ def _signals(
     }
 
 
+def _signals_of_worker(
+    drain: Callable[[], object], reopen: Callable[[], object]
+) -> dict[signal.Signals, Callable[[], object]]:
+    """TERM drains. A terminal sends INT and QUIT to the supervisor, too, which says what to do."""
+    return {
+        signal.SIGTERM: drain,
+        signal.SIGINT: bool,
+        signal.SIGQUIT: bool,
+        signal.SIGUSR1: reopen,
+        signal.SIGHUP: bool,
+    }
+
+
 @implementer(IResponder)
 class _Fixed:
     """The same answer to everything."""
@@ -428,7 +555,7 @@ class _ThreadsService(Service):
 
     name = "threads"
 
-    def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None, way_out: _WayOut) -> None:
+    def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None, way_out: WayOut) -> None:
         self._threads, self._reactor, self._nest, self._way_out = threads, reactor, nest, way_out
         self._sweeper = LoopingCall(lambda: threads.sweep(monotonic()))
         self._sweeper.clock = reactor

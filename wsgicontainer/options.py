@@ -200,6 +200,7 @@ def sourced_from(options: Options, environ: Mapping[str, str], read_file: ReadFi
     origins: dict[str, str] = {}
     for origin, given in (
         ("environment: PORT", _from_port(environ)),
+        ("environment: WEB_CONCURRENCY", _from_concurrency(environ)),
         (file, values_from_plain(table, _toml_spelling(file))),
         ("environment", _from_environment(environ)),
         ("command line", {key: value for key, value in options.items() if key in attributes}),
@@ -215,6 +216,14 @@ def _from_port(environ: Mapping[str, str]) -> dict[str, Any]:
         return {}
     endpoint = find_option("port", ENVIRONMENT).parse(f"tcp:{environ['PORT']}", Spelling("PORT", "PORT=8000"))
     return {"ports": (endpoint,)}
+
+
+def _from_concurrency(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Take the platform's WEB_CONCURRENCY, the number of workers."""
+    if not environ.get("WEB_CONCURRENCY"):
+        return {}
+    spelling = Spelling("WEB_CONCURRENCY", "WEB_CONCURRENCY=2")
+    return {"workers": find_option("workers", ENVIRONMENT).parse(environ["WEB_CONCURRENCY"], spelling)}
 
 
 _PREFIX = "WSGICONTAINER_"

@@ -32,17 +32,25 @@ def makeService(options: Options) -> MultiService:
 
     Raises SystemExit: with status 0 after --print-config and --check-config, otherwise with the error's status.
     """
-    build = partial(_build, goes_into_background(options))
-    return _make_service(options, os.environ, lambda name: Path(name).read_bytes(), build, _check)
+    began_in = Path.cwd()
+
+    def read_file(name: str) -> bytes:
+        return (began_in / name).read_bytes()
+
+    def reread() -> Settings:
+        return sourced_from(options, os.environ, read_file).settings
+
+    build = partial(_build, goes_into_background(options), reread)
+    return _make_service(options, os.environ, read_file, build, _check)
 
 
-def _build(daemon: bool, settings: Settings) -> MultiService:
+def _build(daemon: bool, reread: Callable[[], Settings], settings: Settings) -> MultiService:
     settings = below_init(settings, daemon, os.getpid(), init.divide)
     from twisted.internet import reactor
 
     from wsgicontainer import assembly
 
-    return assembly.makeService(settings, reactor)
+    return assembly.makeService(settings, reactor, reread)
 
 
 def goes_into_background(options: Options) -> bool:

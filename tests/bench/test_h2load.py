@@ -24,11 +24,14 @@ time for connect:     8.01ms     12.03ms     10.00ms       400us    62.50%
 time to 1st byte:    10.01ms     22.03ms     13.00ms       400us    62.50%
 req/s           :     609.77      610.01      609.90        0.10    62.50%
 """
-NEW = OLD[: OLD.index("                     min")] + """\
+NEW = (
+    OLD[: OLD.index("                     min")]
+    + """\
                  min         max         median      p95         p99         mean        sd        +/- sd
 request     :      800us      1.20s    15.00ms     18.00ms     19.50ms     15.22ms      1.22ms    90.00%
 connect     :     8.01ms    12.03ms    10.00ms     11.00ms     12.00ms     10.00ms       400us    62.50%
 """
+)
 
 REFUSED = OLD.replace("14580 s", "0 s").replace("14580 2xx, 0 3xx, 0 4xx", "0 2xx, 0 3xx, 14580 4xx")
 

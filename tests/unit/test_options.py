@@ -79,7 +79,7 @@ def test_underscores_in_names_are_taken_as_gunicorn_has_them() -> None:
         (["-b", "x"], "--bind: 'x' is not host:port; write --bind x:8000"),
         (["--thread", "3"], "--thread: there is no such option; did you mean --threads?"),
         (["--entirely-unknown"], "--entirely-unknown: there is no such option; see wsgicontainer --help"),
-        (["-w", "3"], "-w: there is no such option; see wsgicontainer --help"),
+        (["-x", "3"], "-x: there is no such option; see wsgicontainer --help"),
         (["-hx"], "-hx: there is no such option; see wsgicontainer --help"),
         (["--threads"], "--threads: its value is missing; write --threads 8"),
         (["-p"], "-p: its value is missing; write -p tcp:8000"),

@@ -42,12 +42,13 @@ class AdoptedEndpoint:
 
     def _port(self, descriptor: int, factory: IProtocolFactory) -> Any:
         family = family_of(descriptor)
-        if family != socket.AF_UNIX:
-            return self._from(tcp.Port)(self._reactor, descriptor, family, factory)
-        port = self._from(unix.Port)(self._reactor, descriptor, factory)
-        # A name as if it had no file, which nobody changes or removes then.
-        port._bindPath = b"\0" + os.fsencode(port._bindPath)  # noqa: SLF001
-        port._shouldShutdown = False  # noqa: SLF001
+        if family == socket.AF_UNIX:
+            port = self._from(unix.Port)(self._reactor, descriptor, factory)
+            # A name as if it had no file, which nobody changes or removes then.
+            port._bindPath = b"\0" + os.fsencode(port._bindPath)  # noqa: SLF001
+            port._shouldShutdown = False  # noqa: SLF001
+        else:
+            port = self._from(tcp.Port)(self._reactor, descriptor, family, factory)
         port.backlog = self._backlog
         return port
 

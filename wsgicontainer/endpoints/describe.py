@@ -43,12 +43,10 @@ def endpoint_for(description: str, at: Circumstances) -> IStreamServerEndpoint:
 
     Raises ConfigurationError for what is no description, BootError for an `fd:N` that is no listening socket.
     """
+    find = opened_already(description, at.passed)
+    if find is not None:
+        return AdoptedEndpoint(at.reactor, find, at.backlog)
     kind, _, rest = description.partition(":")
-    if kind == "fd":
-        return _adopted(at, description, rest)
-    if kind == "systemd":
-        wanted = activated(rest)
-        return AdoptedEndpoint(at.reactor, lambda: at.passed.find(description, wanted), at.backlog)
     if kind == "haproxy":
         return ProxiedEndpoint(endpoint_for(rest, at), at.trusts)
     full = description
@@ -69,7 +67,17 @@ def endpoint_for(description: str, at: Circumstances) -> IStreamServerEndpoint:
     return endpoint
 
 
-def _adopted(at: Circumstances, description: str, number: str) -> IStreamServerEndpoint:
+def opened_already(description: str, passed: Passed) -> Callable[[], int] | None:
+    """Return what finds the descriptor of a socket that somebody else has opened; None if it is ours to open.
+
+    Raises BootError; so does what is returned.
+    """
+    kind, _, number = description.partition(":")
+    if kind == "systemd":
+        wanted = activated(number)
+        return lambda: passed.find(description, wanted)
+    if kind != "fd":
+        return None
     try:
         descriptor = int(number)
         family_of(descriptor)
@@ -78,4 +86,4 @@ def _adopted(at: Circumstances, description: str, number: str) -> IStreamServerE
             f"--port {description}: descriptor {number} is no listening socket ({error}); "
             "have systemd or your supervisor pass one"
         ) from None
-    return AdoptedEndpoint(at.reactor, lambda: descriptor, at.backlog)
+    return lambda: descriptor

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from attrs import define
 
@@ -38,6 +39,30 @@ class Leaving:
             # Twisted's commands know no status of their own: the last moment that is ours is the interpreter's end.
             atexit.register(_leave, 0.0, self.status, os._exit)
         leave_within(LAST_WORD, self.status)
+
+
+class WayOut:
+    """Ends the process, once."""
+
+    def __init__(self, reactor: Any) -> None:
+        """Take the reactor that is to stop."""
+        self._reactor, self._ending = reactor, False
+        self.leaving = Leaving()
+
+    def drain(self) -> None:
+        """Stop the reactor; the services drain."""
+        if not self._ending:
+            self._ending = True
+            self._reactor.stop()
+
+    def fail(self, status: int) -> None:
+        """Drain, and end with a status."""
+        self.leaving.status = status
+        self.drain()
+
+    def replace(self) -> None:
+        """Drain, and have the supervisor start a new process."""
+        self.fail(1)
 
 
 def _leave(seconds: float, status: int, leave: Callable[[int], object]) -> None:

@@ -2,6 +2,6 @@
 
 from wsgicontainer.serving.ordered import OrderedService
 from wsgicontainer.serving.telling import Telling, Watchdog
-from wsgicontainer.serving.web import Listener, WebService
+from wsgicontainer.serving.web import Listener, WebService, where
 
-__all__ = ["Listener", "OrderedService", "Telling", "Watchdog", "WebService"]
+__all__ = ["Listener", "OrderedService", "Telling", "Watchdog", "WebService", "where"]

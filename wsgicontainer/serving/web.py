@@ -55,6 +55,10 @@ class Listener:
     """Whether it speaks TLS."""
     early: bool = True
     """Whether it is opened before privileges are shed, or as the user that the server becomes."""
+    held: bool = False
+    """Whether another process holds its socket: then what waits in its queue is not lost when this one goes."""
+    shared: bool = False
+    """Whether other processes accept from the very same socket."""
 
 
 class WebService(Service):
@@ -71,9 +75,12 @@ class WebService(Service):
         graceful: float,
     ) -> None:
         """`graceful` is how many seconds a drain waits for what runs."""
-        self._reactor = reactor
+        self.reactor = self._reactor = reactor
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
+        self._held: dict[int, list[Any]] = {}
+        self.empty = True
+        """Whether a drain has to accept what waits in the kernel's queue, as nobody else will."""
         self._opening: list[tuple[Any, Listener]] | None = None
         """Those that are open, while others are opened with them."""
         self._listeners, self._hurried = list(listeners), False
@@ -87,11 +94,13 @@ class WebService(Service):
         """Listen before privileges are shed. Raises BootError for a port that can't be had."""
         super().privilegedStartService()
         self._listen([each for each in self._listeners if each.early])
+        self._listeners = [each for each in self._listeners if not each.early]
 
     def startService(self) -> None:
         """Listen wherever that is not done, and look after the connections' clocks. Raises BootError."""
         super().startService()
-        self._listen(list(self._listeners))
+        self._listen(self._listeners)
+        self._listeners = []
         self._sweeper.start(SWEEP, now=False)
 
     def stopService(self) -> Deferred[None]:
@@ -128,7 +137,6 @@ class WebService(Service):
     def _listen(self, listeners: Sequence[Listener]) -> None:
         self._opening = []
         for listener in listeners:
-            self._listeners.remove(listener)
             failures: list[Failure] = []
             waiting = listener.endpoint.listen(listener.factory)
             waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener,))
@@ -152,8 +160,28 @@ class WebService(Service):
         port = listener.factory.adopt(port)
         self._ports.append(port)
         _bound_unsent(port)
-        _bound_accepts(port, self._roll.room)
-        _log.info("wsgicontainer is listening on {where}", where=_where(port.getHost(), listener))
+        _bound_accepts(port, _one if listener.shared else self._roll.room)
+        if self._reliever.running or self._site.draining:
+            port.stopReading()
+        if not listener.held:
+            place = where(port.getHost(), listener.secure, listener.description)
+            _log.info("wsgicontainer is listening on {where}", where=place)
+
+    def add(self, listener: Listener) -> None:
+        """Have one more endpoint to listen on at the start."""
+        self._listeners.append(listener)
+
+    def take(self, slot: int, listeners: Sequence[Listener]) -> None:
+        """Listen on the sockets of a slot. Raises BootError."""
+        before = len(self._ports)
+        self._listen(listeners)
+        self._held[slot] = self._ports[before:]
+
+    def give_back(self, slot: int) -> None:
+        """Listen no longer on the sockets of a slot: another process does."""
+        for port in self._held.pop(slot, ()):
+            self._ports.remove(port)
+            port.stopListening()
 
     def _abandon(self) -> None:
         for port in [*self._ports, *(port for port, _ in self._opening or ())]:
@@ -162,9 +190,7 @@ class WebService(Service):
 
     async def _drain(self) -> None:
         self._site.draining = True
-        for port in self._ports:
-            _accept_what_waits(port)
-            await _ended(port.stopListening())
+        await self._close_ports()
         started = self._reactor.seconds()
         if len(self._roll):
             _log.info("Draining {count} connections", count=len(self._roll))
@@ -180,6 +206,12 @@ class WebService(Service):
         for looking in (self._sweeper, self._reliever):
             if looking.running:
                 looking.stop()
+
+    async def _close_ports(self) -> None:
+        for port in self._ports:
+            if self.empty:
+                _accept_what_waits(port)
+            await _ended(port.stopListening())
 
     async def _parted(self, until: float) -> None:
         while len(self._roll) and self._reactor.seconds() < until:
@@ -235,12 +267,17 @@ async def _ended(waiting: Any) -> None:
         await waiting
 
 
-def _where(host: Any, listener: Listener) -> str:
-    """Say where a port listens, as a person would type it."""
-    scheme = "https" if listener.secure else "http"
+def _one() -> int:
+    """Have no more than one accepted at a time: the other processes have their turn."""
+    return 1
+
+
+def where(host: Any, secure: bool, description: str) -> str:
+    """Say where a port listens, as a person would type it; `host` is its IAddress."""
+    scheme = "https" if secure else "http"
     name = getattr(host, "host", None)
     if name is None:
-        path = getattr(host, "name", None) or listener.description
+        path = getattr(host, "name", None) or description
         return f"unix:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
     name = f"[{name}]" if ":" in name else name
     return f"{scheme}://{name}:{host.port}"

@@ -15,7 +15,7 @@ import attrs
 from attrs import frozen
 
 from wsgicontainer.errors import ConfigurationError
-from wsgicontainer.settings import kinds, listening, sites
+from wsgicontainer.settings import kinds, listening, sites, workforce
 from wsgicontainer.settings.kinds import Kind, Plain
 from wsgicontainer.settings.option import PYTHON, Option, Spelling
 from wsgicontainer.settings.securing import secured
@@ -39,10 +39,11 @@ _TLS = "TLS"
 _CLOCKS = "Clocks"
 _LOAD = "Load"
 _LIMITS = "Limits"
+_WORKERS = "Workers"
 _LOG = "Access log"
 _PROCESS = "Process"
 _FILES = "Configuration"
-GROUPS = (_WEB, _PORTS, _TLS, _THREADS, _CLOCKS, _LOAD, _LIMITS, _LOG, _PROCESS, _FILES)
+GROUPS = (_WEB, _PORTS, _TLS, _THREADS, _WORKERS, _CLOCKS, _LOAD, _LIMITS, _LOG, _PROCESS, _FILES)
 """The order of groups in renderings."""
 
 _DAY = 86_400
@@ -252,6 +253,89 @@ class Settings:
         "auto takes nested where the platform has epoll: it spares most of the reactor's work. twisted runs anywhere.",
         "auto",
         default="auto",
+    ).field()
+    workers: int = Option(
+        "workers",
+        workforce.WORKERS,
+        _WORKERS,
+        "processes that serve; auto: as many as there are CPUs",
+        "One is a single process, without a supervisor. auto counts what the control group and the affinity allow. The"
+        " default is WEB_CONCURRENCY, if the environment has it.",
+        "auto",
+        default=1,
+        unit="processes",
+        flag="w",
+    ).field()
+    preload: bool = Option(
+        "preload",
+        kinds.FLAG,
+        _WORKERS,
+        "import the application once, before workers are forked",
+        "Workers share its memory and start in a fraction of the time. An application that starts threads on import"
+        " can't be forked: then this is told, and each worker imports it.",
+        "true",
+        default=False,
+    ).field()
+    warmup: str = Option(
+        "warmup",
+        workforce.WARMUP,
+        _WORKERS,
+        "what a worker is asked before it listens; empty: nothing",
+        "A 5xx, an exception or silence stops a reload and leaves the old code serving; at the start it is only told."
+        " The request has Host: localhost.",
+        "/ready",
+        default="/",
+    ).field()
+    worker_timeout: float = Option(
+        "worker-timeout",
+        _CLOCK,
+        _WORKERS,
+        "a worker that was not ready, or did nothing, for so long is killed",
+        "It did nothing if its reactor did not turn, or if requests waited and none was taken. Its threads' stacks are"
+        " logged first.",
+        "60",
+        default=60.0,
+        unit="seconds",
+    ).field()
+    max_requests: int = Option(
+        "max-requests",
+        kinds.whole(0, 2**31 - 1),
+        _WORKERS,
+        "replace a worker after so many requests; 0: never",
+        "As gunicorn, against memory leaks that nobody finds. The new worker serves before the old one drains.",
+        "10000",
+        default=0,
+        unit="requests",
+    ).field()
+    max_requests_jitter: int = Option(
+        "max-requests-jitter",
+        kinds.whole(0, 2**31 - 1),
+        _WORKERS,
+        "add a random number of requests up to this to --max-requests",
+        "As gunicorn: so that workers are not all due at once. They are replaced one at a time anyway.",
+        "1000",
+        default=0,
+        unit="requests",
+    ).field()
+    max_worker_lifetime: float = Option(
+        "max-worker-lifetime",
+        kinds.seconds(0, 365 * _DAY),
+        _WORKERS,
+        "replace a worker after so long; 0: never",
+        "It varies by a tenth, so that workers are not all due at once.",
+        "86400",
+        default=0.0,
+        unit="seconds",
+    ).field()
+    max_worker_rss: int = Option(
+        "max-worker-rss",
+        kinds.whole(0, 2**30),
+        _WORKERS,
+        "replace a worker that has more resident memory; 0: never",
+        "What workers share by --preload counts for each of them. Looked at every second.",
+        "512",
+        default=0,
+        unit="MB",
     ).field()
     timeout: float = Option(
         "timeout",

@@ -131,6 +131,10 @@ class ApplicationThreads:
         """Count the jobs that no thread has taken yet. Runs in: any."""
         return len(self._queue)
 
+    def done(self) -> int:
+        """Count the jobs that are done. Runs in: any."""
+        return self._finished
+
     def left(self) -> int:
         """Count the threads that have not ended, without those that were written off."""
         return self._count

@@ -38,25 +38,33 @@ class _Task(Service):
 
     log = Logger()
 
-    def __init__(self, timer: Timer, threads: IApplicationThreads, clock: IReactorTime) -> None:
+    def __init__(self, timer: Timer, threads: IApplicationThreads, clock: IReactorTime | None) -> None:
         self._timer = timer
+        self._counts = clock is not None
         self._threads = threads
         self._busy = False
         self._skipped = 0
         self._loop = LoopingCall(self._tick)
-        self._loop.clock = clock
+        if clock is not None:
+            self._loop.clock = clock
         self.name = timer.name
 
     def startService(self) -> None:
         """Begin to count. Runs in: reactor thread."""
         super().startService()
-        self._loop.start(self._timer.seconds, now=False)
+        if self._counts:
+            self._loop.start(self._timer.seconds, now=False)
 
     def stopService(self) -> None:
         """Count no more, and have a run that still waits for a thread do nothing. Runs in: reactor thread."""
         super().stopService()
         if self._loop.running:
             self._loop.stop()
+
+    def due(self) -> None:
+        """Run now, as if an interval had passed, if the service runs. Runs in: reactor thread."""
+        if self.running:
+            self._tick()
 
     def _tick(self) -> None:
         """Submit a run, unless the last one isn't over. Runs in: reactor thread."""
@@ -98,10 +106,11 @@ class _Task(Service):
 class RepeatingTasks(MultiService):
     """All timers, as the service `timers`."""
 
-    def __init__(self, timers: Sequence[Timer], threads: IApplicationThreads, clock: IReactorTime) -> None:
+    def __init__(self, timers: Sequence[Timer], threads: IApplicationThreads, clock: IReactorTime | None) -> None:
         """Prepare one child service for each timer.
 
-        `clock` is the reactor; `threads` run the tasks. Two timers of the same name are told apart by `#2`.
+        `clock` is the reactor, or None where somebody else counts and calls `due`; `threads` run the tasks. Two timers
+        of the same name are told apart by `#2`.
         """
         super().__init__()
         self.name = "timers"
@@ -111,3 +120,7 @@ class RepeatingTasks(MultiService):
             if same:
                 task.name = f"{timer.name}#{same + 1}"
             task.setServiceParent(self)
+
+    def due(self, position: int) -> None:
+        """Have the timer at that position run its task. Runs in: reactor thread."""
+        list(self)[position].due()

@@ -1,0 +1,479 @@
+"""The supervisor, stepped: zygotes and workers are the other ends of real channels, clock and processes are fakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.testing import MemoryReactorClock
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from wsgicontainer.endpoints import HeldPort
+from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.interfaces import IOperatorNotices
+from wsgicontainer.links import Channel
+from wsgicontainer.settings import Settings
+from wsgicontainer.workers import Supervisor
+from wsgicontainer.workers.machine import Machine
+from wsgicontainer.workers.plan import Phase
+from wsgicontainer.workers.supervisor import Surroundings
+
+CRASH = signal.SIGSEGV
+
+
+@implementer(IOperatorNotices)
+class Notices:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    heard = True
+    patience = 1.0
+
+    def ready(self, text: str) -> None:
+        self.told.append(f"ready: {text}")
+
+    def reloading(self) -> None:
+        self.told.append("reloading")
+
+    def reloaded(self, reason: str | None = None) -> None:
+        self.told.append("reloaded" if reason is None else f"failed: {reason}")
+
+    def stopping(self, text: str) -> None:
+        self.told.append(f"stopping: {text}")
+
+    def status(self, text: str) -> None:
+        self.told.append(text)
+
+    def alive(self) -> None:
+        if self.told[-1:] != ["alive"]:
+            self.told.append("alive")
+
+
+class World:
+    """All that the supervisor sees of the machine; `forked` maps workers to their end of the link and process id."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.reactor = MemoryReactorClock()
+        self.settings = Settings(wsgi="a:b", **{"workers": 2, **settings})
+        self.notices = Notices()
+        self.zygotes: dict[int, Channel] = {}
+        self.logs: list[Channel] = []
+        self.forked: dict[int, tuple[Channel, int]] = {}
+        self.slots: dict[int, int] = {}
+        self.killed: list[tuple[int, int]] = []
+        self.ended: set[int] = set()
+        self.fault: tuple[int, str, str] | None = None
+        self.upgrades: list[Any] = []
+        self._folder = folder
+        self._pids = 1000
+        machine = Machine(self.reactor, self.spawn, self.wait, self.kill, self.memory, lambda: 0.5)
+        around = Surroundings(
+            machine=machine,
+            reread=lambda: self.reread(),  # noqa: PLW0108 (tests change it)
+            start_words=lambda settings: {"do": "start", "preload": settings.preload},
+            stacks_signal=60,
+            boot_failed=lambda *words: setattr(self, "fault", words),
+            announce=bool,
+            upgrade=lambda *words: self.upgrades.append(words),
+            notices=self.notices,
+        )
+        self.port = HeldPort("tcp:0:interface=127.0.0.1", 10)
+        self.supervisor = Supervisor(self.settings, [self.port], around)
+
+    def reread(self) -> Settings:
+        return self.settings
+
+    def spawn(self, link: int, log: int) -> int:
+        self._pids += 1
+        self.zygotes[self._pids] = Channel(socket.socket(fileno=os.dup(link)))
+        self.logs.append(Channel(socket.socket(fileno=os.dup(log))))
+        return self._pids
+
+    def wait(self, pid: int) -> tuple[bool, int]:
+        return pid in self.ended, 0
+
+    def kill(self, pid: int, number: int) -> None:
+        self.killed.append((pid, number))
+
+    def memory(self) -> int:
+        return os.memfd_create("stacks")
+
+    # Steps
+
+    def begin(self) -> None:
+        self.supervisor.startService()
+        for call, *words in [each[:2] for each in self.reactor.whenRunningHooks]:
+            call(*words[0])
+
+    def turn(self, seconds: float = 0.0) -> None:
+        """Have the reactor read everything; then let time pass."""
+        for _ in range(3):
+            for reader in list(self.reactor.getReaders()):
+                if reader.fileno() >= 0:
+                    reader.doRead()
+        while seconds > 0:
+            self.reactor.advance(min(seconds, 0.25))
+            seconds -= 0.25
+            for reader in list(self.reactor.getReaders()):
+                if reader.fileno() >= 0:
+                    reader.doRead()
+
+    def orders(self, zygote: int) -> list[dict[str, Any]]:
+        """Take what a zygote was told, and do it."""
+        found = []
+        while (message := self.zygotes[zygote].receive()) is not None:
+            found.append(message.words)
+            if message.words["do"] == "fork":
+                self._pids += 1
+                number = message.words["worker"]
+                self.forked[number] = Channel(socket.socket(fileno=message.descriptors[0])), self._pids
+                self.slots[number] = message.words["slot"]
+                for each in message.descriptors[1:]:
+                    os.close(each)
+                self.zygotes[zygote].send({"tell": "forked", "worker": number, "pid": self._pids})
+        return found
+
+    def load(self, zygote: int) -> None:
+        self.orders(zygote)
+        self.zygotes[zygote].send({"tell": "loaded"})
+        self.turn()
+        self.orders(zygote)
+        self.turn()
+
+    def tell(self, worker: int, **words: Any) -> None:
+        self.forked[worker][0].send(words)
+        self.turn()
+
+    def told(self, worker: int) -> list[str]:
+        found = []
+        while (message := self.forked[worker][0].receive()) is not None:
+            found.append(json.dumps({key: value for key, value in message.words.items() if key != "ports"}))
+            for each in message.descriptors:
+                os.close(each)
+        return found
+
+    def serve(self, *workers: int) -> None:
+        for worker in workers:
+            self.tell(worker, tell="warm", fault="")
+        for worker in workers:
+            self.tell(worker, tell="listening")
+
+    def die(self, zygote: int, worker: int, status: int = CRASH) -> None:
+        channel, pid = self.forked.pop(worker)
+        channel.close()
+        self.zygotes[zygote].send({"tell": "exited", "pid": pid, "status": status})
+        self.turn()
+
+    def phases(self) -> dict[int, Phase]:
+        return {worker.number: worker.phase for crew in self.supervisor._crews() for worker in crew}
+
+    def started(self) -> int:
+        """Have the first generation serve; return its zygote."""
+        self.begin()
+        (zygote,) = self.zygotes
+        self.load(zygote)
+        self.serve(*self.forked)
+        return zygote
+
+    def close(self) -> None:
+        for channel in (*self.zygotes.values(), *self.logs, *(each for each, _ in self.forked.values())):
+            channel.close()
+        for crew in self.supervisor._crews():
+            for worker in crew:
+                worker.close()
+            crew.close()
+        for reader in list(self.reactor.getReaders()):
+            reader.stop()
+        self.port.close()
+
+
+@pytest.fixture
+def world(tmp_path):
+    made: list[World] = []
+
+    def world(**settings: Any) -> World:
+        made.append(World(tmp_path, **settings))
+        return made[-1]
+
+    yield world
+    for each in made:
+        each.close()
+
+
+def test_notices_are_what_they_are_said_to_be() -> None:
+    assert verifyObject(IOperatorNotices, Notices())
+
+
+def test_the_server_is_ready_when_all_workers_listen(world) -> None:
+    it = world()
+    it.begin()
+    (zygote,) = it.zygotes
+    it.load(zygote)
+    assert it.slots == {1: 0, 2: 1}
+    it.serve(1)
+    assert not any(each.startswith("ready") for each in it.notices.told)
+    assert it.told(1) == ['{"do": "listen"}', '{"do": "adopt", "slot": 1}']  # nothing waits for the other one
+    it.serve(2)
+    assert it.notices.told[:2] == ["0 workers, generation 1", "1 workers, generation 1"]
+    assert "ready: 2 workers, generation 1" in it.notices.told
+    assert it.told(1) == ['{"do": "release", "slot": 1}']
+    it.tell(1, tell="beat", done=1, waiting=0, stalled=0, rss=1)
+    it.turn(0.3)
+    assert it.notices.told[-1] == "alive"
+
+
+def test_a_worker_that_was_killed_is_replaced_at_once_and_others_stand_in(world) -> None:
+    it = world()
+    zygote = it.started()
+    it.told(1)
+    it.turn(2)
+    it.die(zygote, 2)
+    it.orders(zygote)
+    assert it.slots[3] == 1
+    assert it.told(1) == ['{"do": "adopt", "slot": 1}']
+
+
+def test_a_crash_loop_is_slowed_down(world) -> None:
+    it = world()
+    zygote = it.started()
+    it.die(zygote, 2)
+    for worker in (3, 4):
+        it.turn(0.5)
+        it.orders(zygote)
+        assert worker in it.forked
+        it.die(zygote, worker)
+    assert [each["do"] for each in it.orders(zygote)] == []
+    it.turn(0.5)
+    assert [each["do"] for each in it.orders(zygote)] == ["fork"]
+
+
+def test_no_generation_follows_before_it_is_warm_and_stays_up(world) -> None:
+    it = world()
+    old = it.started()
+    it.supervisor.reload()
+    new = max(it.zygotes)
+    assert new != old
+    it.load(new)
+    it.tell(3, tell="warm", fault="")
+    it.turn(2)
+    assert it.told(3) == []
+    it.tell(4, tell="warm", fault="")
+    it.turn(0.75)
+    assert it.told(3) == []
+    it.turn(0.5)
+    assert it.told(3) == ['{"do": "listen"}']
+    it.tell(3, tell="listening")
+    assert it.phases()[1] is Phase.SERVING
+    it.tell(4, tell="listening")
+    assert it.phases()[1] is it.phases()[2] is Phase.DRAINING
+    assert it.notices.told[-2:] == ["2 workers, generation 2", "reloaded"] or "reloaded" in it.notices.told
+    it.die(old, 1, 0)
+    it.die(old, 2, 0)
+    it.turn(0.3)
+    assert it.zygotes[old].fileno() >= 0
+    assert set(it.supervisor._zygotes) == {old}
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (lambda it, new: it.zygotes[new].send({"tell": "failed", "status": 4, "sentence": "no"}), "no"),
+        (lambda it, new: it.zygotes[new].close(), "the process that forks workers ended while starting"),
+        (lambda it, new: it.turn(61), "the import took longer than --worker-timeout 60 s"),
+        (lambda it, new: (it.load(new), it.tell(3, tell="warm", fault="/: 500")), "the warm-up failed: /: 500"),
+        (lambda it, new: (it.load(new), it.die(new, 3)), "worker 3 (pid 1005) was killed by SIGSEGV before it served"),
+        (
+            lambda it, new: (it.load(new), it.tell(3, tell="failed", status=4, sentence="bad"), it.die(new, 3)),
+            "bad",
+        ),
+    ],
+)
+def test_whatever_is_wrong_with_the_new_code_the_old_serves(world, happens, reason) -> None:
+    it = world()
+    it.started()
+    it.supervisor.reload()
+    new = max(it.zygotes)
+    if reason.startswith("the import"):
+        for worker in (1, 2):
+            it.supervisor._current.workers[worker].beat_at = 1e9
+    happens(it, new)
+    it.turn()
+    assert f"failed: {reason}" in it.notices.told
+    assert it.phases()[1] is it.phases()[2] is Phase.SERVING
+    assert all(phase is Phase.KILLED for worker, phase in it.phases().items() if worker > 2)
+
+
+def test_a_reload_during_a_reload_is_done_after_it(world) -> None:
+    it = world()
+    it.started()
+    it.supervisor.reload()
+    it.supervisor.reload()
+    first = max(it.zygotes)
+    it.zygotes[first].send({"tell": "failed", "status": 4, "sentence": "no"})
+    it.turn(0.3)
+    assert max(it.zygotes) > first
+
+
+def test_options_that_are_wrong_stop_a_reload(world) -> None:
+    it = world()
+    it.started()
+
+    def wrong() -> Settings:
+        raise ConfigurationError("--threads: no")
+
+    it.reread = wrong
+    it.supervisor.reload()
+    assert len(it.zygotes) == 1
+    assert it.notices.told[-1] == "failed: --threads: no"
+
+
+def test_what_can_not_change_stays(world) -> None:
+    it = world()
+    it.started()
+    it.reread = lambda: Settings(wsgi="a:c", workers=3, ports=["tcp:1"])
+    it.supervisor.reload()
+    coming = it.supervisor._coming
+    assert coming.settings.ports == it.settings.ports
+    assert coming.settings.wsgi == "a:c"
+    assert len(it.port.sockets) == 3
+
+
+def test_a_worker_that_has_served_long_enough_is_replaced_new_before_old(world) -> None:
+    it = world(max_requests=100)
+    zygote = it.started()
+    it.tell(1, tell="beat", done=100, waiting=0, stalled=0, rss=0)
+    it.tell(2, tell="beat", done=100, waiting=0, stalled=0, rss=0)
+    it.turn(0.3)
+    it.orders(zygote)
+    assert it.slots == {1: 0, 2: 1, 3: 0}  # one at a time
+    assert it.phases()[1] is Phase.SERVING
+    it.turn()
+    it.serve(3)
+    assert it.phases()[1] is Phase.DRAINING
+    it.die(zygote, 1, 0)
+    it.turn(0.3)
+    it.orders(zygote)
+    assert it.slots[4] == 1
+
+
+def test_who_does_not_end_is_killed(world) -> None:
+    it = world(graceful_timeout=10)
+    zygote = it.started()
+    it.supervisor.change_count(-1)
+    assert it.told(2)[-1] == '{"do": "drain", "empty": false}'
+    pid = it.forked[2][1]
+    it.turn(14)
+    assert (pid, signal.SIGKILL) not in it.killed
+    it.turn(2)
+    assert (pid, signal.SIGKILL) in it.killed
+    it.die(zygote, 2, signal.SIGKILL)
+    it.orders(zygote)
+    assert sorted(it.forked) == [1]
+
+
+def test_a_frozen_worker_shows_its_stacks_before_it_is_killed(world) -> None:
+    it = world(worker_timeout=5)
+    it.started()
+    pid = it.forked[1][1]
+    it.tell(1, tell="beat", done=0, waiting=3, stalled=5.5, rss=0)
+    it.supervisor._current.workers[2].beat_at = 1e9
+    it.turn(0.3)
+    assert it.killed == [(pid, 60)]
+    it.turn(1.25)
+    assert list(dict.fromkeys(it.killed)) == [(pid, 60), (pid, signal.SIGKILL)]
+
+
+def test_a_supervisor_that_stood_still_blames_nobody(world) -> None:
+    it = world(worker_timeout=5)
+    it.started()
+    it.turn(0.3)
+    it.reactor.advance(60)
+    it.tell(1, tell="beat", done=0, waiting=0, stalled=0, rss=0)
+    it.tell(2, tell="beat", done=0, waiting=0, stalled=0, rss=0)
+    it.turn(1)
+    assert it.killed == []
+
+
+def test_the_last_worker_stays(world) -> None:
+    it = world()
+    it.started()
+    it.supervisor.change_count(-1)
+    it.supervisor.change_count(-1)
+    assert [phase for phase in it.phases().values() if phase is Phase.SERVING]
+
+
+def test_a_first_start_that_fails_ends_the_server(world) -> None:
+    it = world()
+    it.begin()
+    (zygote,) = it.zygotes
+    it.zygotes[zygote].send({"tell": "failed", "status": 4, "sentence": "no", "details": "because"})
+    it.turn()
+    assert it.fault == (4, "no", "because")
+
+
+def test_a_first_start_with_a_failing_warm_up_serves(world) -> None:
+    it = world()
+    it.begin()
+    (zygote,) = it.zygotes
+    it.load(zygote)
+    it.tell(1, tell="warm", fault="/: 500")
+    assert it.told(1) == ['{"do": "listen"}']
+    assert it.fault is None
+
+
+def test_a_zygote_that_dies_is_started_anew_and_its_workers_are_looked_after(world) -> None:
+    it = world()
+    zygote = it.started()
+    it.zygotes[zygote].close()
+    it.turn(1.25)
+    another = max(it.zygotes)
+    assert another != zygote
+    it.load(another)
+    channel, pid = it.forked.pop(1)
+    channel.close()
+    it.ended.add(pid)
+    it.turn(0.5)
+    it.orders(another)
+    assert it.slots[3] == 0
+
+
+def test_stopping_drains_all_and_waits_for_them(world) -> None:
+    it = world()
+    zygote = it.started()
+    ended: list[None] = []
+    it.supervisor.stopService().addCallback(ended.append)
+    assert it.told(1)[-1] == it.told(2)[-1] == '{"do": "drain", "empty": true}'
+    assert it.port.sockets == []
+    assert it.notices.told[-1] == "stopping: Draining: 2 workers, generation 1"
+    it.turn(1)
+    assert not ended
+    it.die(zygote, 1, 0)
+    it.die(zygote, 2, 0)
+    it.ended.add(zygote)
+    it.turn(1)
+    assert ended == [None]
+    assert it.killed == []
+
+
+def test_an_upgrade_waits_for_a_reload_and_a_failed_one_changes_nothing(world) -> None:
+    it = world()
+    it.started()
+    it.supervisor.reload()
+    it.supervisor.upgrade()
+    assert it.upgrades == []
+    it.zygotes[max(it.zygotes)].send({"tell": "failed", "status": 4, "sentence": "no"})
+    it.turn(0.3)
+    ((note, _, failed),) = it.upgrades
+    assert [len(each["workers"]) for each in note()["crews"]] == [2]
+    failed("it would not start")
+    assert it.notices.told[-1] == "failed: it would not start"
+    it.supervisor.reload()
+    assert it.supervisor._coming is not None

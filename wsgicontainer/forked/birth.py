@@ -1,0 +1,67 @@
+"""What a child sets right after the fork, before anything else: signals, its name, where its stacks go.
+
+Signals were blocked around the fork, so none meets a half-made process. Runs in: worker, before its reactor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import signal
+from contextlib import suppress
+
+STACKS = signal.SIGRTMAX - 3
+"""The signal on which a process writes the stacks of its threads, also when its interpreter lock is stuck."""
+_SET_NAME = 15
+"""PR_SET_NAME of prctl(2)."""
+_BLOCKED = {
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGCHLD,
+}
+
+
+def hold_signals() -> None:
+    """Have signals wait. Runs in: zygote, before a fork."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+
+
+def let_signals_come() -> None:
+    """Have them delivered."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
+
+
+def pass_over(_number: int, _frame: object) -> None:
+    """Do nothing: a function, as programs that the application starts would inherit SIG_IGN."""
+
+
+def pass_all_over() -> None:
+    """Leave signals to the supervisor, whose end is ours; a control group is sent them all at once. Runs in: zygote."""
+    for number in _BLOCKED:
+        signal.signal(number, pass_over)
+
+
+def set_right(stacks: int) -> None:
+    """Make a forked child a process of its own; `stacks` is where its stacks go.
+
+    A terminal's signals are for the supervisor, which tells the workers. SIGCHLD is the application's.
+    """
+    signal.set_wakeup_fd(-1)
+    for number in _BLOCKED - {signal.SIGTERM, signal.SIGCHLD}:
+        signal.signal(number, pass_over)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    faulthandler.register(STACKS, file=stacks, all_threads=True)
+    let_signals_come()
+
+
+def call_itself(name: str) -> None:
+    """Set what `ps -o comm` and `top` show, 15 letters."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_SET_NAME, name[:15].encode(), 0, 0, 0)

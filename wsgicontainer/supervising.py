@@ -1,0 +1,257 @@
+"""The role of the supervisor: Settings + reactor -> one MultiService that serves nothing itself.
+
+    signals · identity · pid-file · leaving · workers
+
+Runs in: supervisor, reactor thread, before the reactor runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from attrs import frozen
+from twisted.application.service import MultiService, Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+
+from wsgicontainer.endpoints import HeldPort, Passed, inherited
+from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.forked.birth import STACKS
+from wsgicontainer.interfaces import IOperatorNotices
+from wsgicontainer.process.identity import Identity
+from wsgicontainer.process.leaving import WayOut
+from wsgicontainer.process.pidfile import PidFile
+from wsgicontainer.process.signals import SignalHandlers
+from wsgicontainer.serving import OrderedService, where
+from wsgicontainer.settings import Settings
+from wsgicontainer.settings.securing import secured, tls_of
+from wsgicontainer.workers import Supervisor, takeover
+from wsgicontainer.workers.command import Command, command_from
+from wsgicontainer.workers.machine import Machine, adopt_orphans
+from wsgicontainer.workers.supervisor import Surroundings
+
+_log = Logger()
+
+
+@frozen
+class Origin:
+    """What the process was given, and what it is to become."""
+
+    notices: IOperatorNotices
+    passed: Passed
+    variables: Mapping[str, str]
+    """What was taken out of the environment, for a supervisor that takes our place."""
+    steps: Sequence[Callable[[], object]]
+    """Taken once the ports are open."""
+    owner: tuple[int, int] | None
+    """Whose unix sockets' files become."""
+
+
+def supervised(settings: Settings, reactor: Any, reread: Callable[[], Settings], origin: Origin) -> MultiService:
+    """Return the supervisor, ready to start. Raises ConfigurationError."""
+    _need_linux()
+    began_in, began_as = os.getcwd(), os.getpid()
+    _enter(settings)
+    way_out = WayOut(reactor)
+    note = takeover.find_note(os.environ)
+    ports = _ports(settings, note, origin)
+
+    def start_words(fresh: Settings) -> dict[str, Any]:
+        return {"do": "start", "settings": fresh.as_plain(), "cwd": began_in, "preload": fresh.preload}
+
+    def boot_failed(status: int, sentence: str, details: str) -> None:
+        _tell(sentence, details)
+        way_out.fail(status)
+
+    machine = Machine(reactor)
+    around = Surroundings(
+        machine=machine,
+        reread=reread,
+        start_words=start_words,
+        stacks_signal=STACKS,
+        boot_failed=boot_failed,
+        announce=lambda: _announce(settings, ports),
+        upgrade=_Upgrade(reactor, machine.execute, began_in, began_as, origin.variables).begin,
+        note=note,
+        notices=origin.notices,
+    )
+    supervisor = Supervisor(settings, ports, around)
+    children: list[Service] = [SignalHandlers(reactor, _signals(way_out, supervisor))]
+    if origin.steps:
+        children.append(Identity(origin.steps))
+    if settings.pid_file is not None:
+        children.append(PidFile(settings.pid_file))
+    container = OrderedService()
+    for child in (*children, _Leaving(reactor, way_out, not settings.init), supervisor):
+        child.setServiceParent(container)
+    return container
+
+
+def _need_linux() -> None:
+    if not sys.platform.startswith("linux"):
+        raise ConfigurationError("--workers: several processes need Linux; write --workers 1")
+
+
+def check_supervised(settings: Settings) -> None:
+    """Raise ConfigurationError if several workers can't serve on these ports."""
+    _need_linux()
+    for port in settings.ports:
+        if not inherited(_inside(port)):
+            HeldPort(_inside(port), settings.backlog).check()
+
+
+def takes_over() -> bool:
+    """Say whether this process is to take the place of a supervisor, however many workers there are to be now."""
+    return takeover.VARIABLE in os.environ
+
+
+def checks_for_upgrade(port: str) -> bool:
+    """Say whether this process only checks for a supervisor that has such a port already: it was handed over once."""
+    return takeover.CHECKING in os.environ and inherited(_inside(port))
+
+
+def _enter(settings: Settings) -> None:
+    """Enter the working directory, for relative names of sockets and of the pid file."""
+    if settings.chdir is not None:
+        try:
+            os.chdir(settings.chdir)
+        except OSError as error:
+            raise ConfigurationError(
+                f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
+            ) from None
+
+
+def _ports(settings: Settings, note: dict[str, Any] | None, origin: Origin) -> list[HeldPort]:
+    """Return the ports: to be opened, or as the supervisor before has left them."""
+    if note is None:
+        passed, owner = origin.passed, origin.owner
+        return [HeldPort(_inside(port), settings.backlog, passed=passed, owner=owner) for port in settings.ports]
+    return [takeover.port_from(each) for each in note["ports"]]
+
+
+def _inside(port: str) -> str:
+    tls = secured(port)
+    return port if tls is None else tls.inside
+
+
+def _tell(sentence: str, details: str) -> None:
+    """Tell the operator why there is no server, where a single process tells it."""
+    details = details.rstrip() + "\n" if details else ""
+    stream = sys.__stderr__ or sys.stderr
+    stream.write(f"{details}wsgicontainer: {sentence}\n")
+    stream.flush()
+
+
+def _announce(settings: Settings, ports: Sequence[HeldPort]) -> None:
+    for port, description in zip(ports, settings.ports, strict=True):
+        secure = tls_of(description, settings.certfile, settings.keyfile) is not None
+        place = where(_address(port), secure, description)
+        _log.info("wsgicontainer is listening on {where}", where=place)
+
+
+def _address(port: HeldPort) -> IAddress:
+    name = port.sockets[0].getsockname()
+    if isinstance(name, tuple):
+        return (IPv6Address if len(name) > 2 else IPv4Address)("TCP", *name[:2])
+    return UNIXAddress(name)
+
+
+def _signals(way_out: WayOut, supervisor: Supervisor) -> dict[signal.Signals, Callable[[], object]]:
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens logs; USR2 upgrades."""
+    asked: list[bool] = []
+
+    def stop(hurry: bool) -> None:
+        if hurry or asked:
+            supervisor.hurry()
+        asked.append(True)
+        way_out.drain()
+
+    return {
+        signal.SIGTERM: lambda: stop(False),
+        signal.SIGINT: lambda: stop(True),
+        signal.SIGQUIT: lambda: stop(True),
+        signal.SIGHUP: supervisor.reload,
+        signal.SIGUSR1: supervisor.reopen,
+        signal.SIGUSR2: supervisor.upgrade,
+        signal.SIGTTIN: lambda: supervisor.change_count(1),
+        signal.SIGTTOU: lambda: supervisor.change_count(-1),
+    }
+
+
+class _Upgrade:
+    """Puts a new supervisor in the place of this one: first asks it whether it would start, then becomes it."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        execute: Callable[[str, list[str]], object],
+        began_in: str,
+        began_as: int,
+        variables: Mapping[str, str],
+    ) -> None:
+        self._reactor, self._execute, self._began_in, self._began_as = reactor, execute, began_in, began_as
+        self._variables = variables
+
+    def begin(self, note: Callable[[], dict[str, Any]], patience: float, failed: Callable[[str], object]) -> None:
+        """Check, and if all is well never return; else call `failed(reason)`."""
+        if os.getpid() != self._began_as:
+            failed("a daemon of twistd can't be upgraded; run twistd --nodaemon, twist or wsgicontainer")
+            return
+        command = command_from(sys.orig_argv, os.environ, shutil.which)
+
+        def checked(fault: str) -> None:
+            failed(fault or self._become(command, note()))
+
+        words = command.check()
+        check = takeover.Check(self._reactor, patience, checked)
+        try:
+            self._reactor.spawnProcess(check, words[0], words, {**os.environ, takeover.CHECKING: "1"}, self._began_in)
+        except OSError as error:
+            failed(f"{words[0]} can't be started ({error.strerror})")
+
+    def _become(self, command: Command, note: dict[str, Any]) -> str:
+        """Return only if it failed, with the reason."""
+        descriptors = takeover.descriptors_of(note)
+        takeover.leave_note(note, descriptors, os.environ)
+        os.environ.update(self._variables)
+        signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
+        working = os.getcwd()
+        os.chdir(self._began_in)
+        if command.pid_file:
+            with suppress(OSError):
+                os.unlink(command.pid_file)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        try:
+            self._execute(command.words[0], list(command.words))
+        except OSError as error:
+            os.chdir(working)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
+            takeover.take_back(descriptors, os.environ)
+            for name in self._variables:
+                del os.environ[name]
+            return f"{command.words[0]} can't be executed ({error.strerror})"
+        return "nothing was executed"
+
+
+class _Leaving(Service):
+    """Sees to the exit status, and to orphans."""
+
+    name = "leaving"
+
+    def __init__(self, reactor: Any, way_out: WayOut, adopts: bool) -> None:
+        self._reactor, self._way_out, self._adopts = reactor, way_out, adopts
+
+    def startService(self) -> None:
+        super().startService()
+        if self._adopts:  # otherwise init does
+            adopt_orphans()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)  # handlers are set by now
+        self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)

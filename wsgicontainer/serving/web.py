@@ -155,9 +155,7 @@ class WebService(Service):
         before = len(self._ports)
         for listener in listeners:
             failures: list[Failure] = []
-            listener.endpoint.listen(listener.factory).addCallbacks(
-                self._opened, failures.append, callbackArgs=(listener,)
-            )
+            listener.endpoint.listen(listener.factory).addCallback(self._opened, listener).addErrback(failures.append)
             if failures:
                 raise _refusal(listener.description, failures[0])
         self._held[slot] = self._ports[before:]

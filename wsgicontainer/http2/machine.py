@@ -262,3 +262,4 @@ class Machine:
             self._h2.reset_stream(stream, code)
         except StreamClosedError:
             pass
+

@@ -239,29 +239,54 @@ def test_no_request_fails_whatever_the_operator_does(serve, load, tmp_path):
     assert server.stop() == 0
 
 
+def connections(pid: int, port: int) -> int:
+    """Count the connections that a worker has accepted."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] != "0A"}
+    return sum(os.readlink(f"/proc/{pid}/fd/{each}") in ours for each in os.listdir(f"/proc/{pid}/fd"))
+
+
 def test_a_killed_worker_takes_only_its_own_requests_with_it(serve, load):
-    """Nobody is refused, nobody waits long, and the supervisor does not grow."""
+    """Nobody is refused or waits long, whoever was not accepted yet is answered, and the supervisor does not grow."""
     server = serve("manyfold:application", "--workers", "2", "--preload")
     chance = random.Random(5)
     pid = server.process.pid
     clients = load(server.port)
     before = descriptors(pid), resident(pid)
+    at_risk = 0
     for _ in range(KILLS):
         until(lambda: len(workers(server)) == 2)
         time.sleep(chance.uniform(0.3, 1.0))
-        os.kill(chance.choice(sorted(workers(server))), signal.SIGKILL)
+        victim = chance.choice(sorted(workers(server)))
+        os.kill(victim, signal.SIGSTOP)
+        until(lambda victim=victim: Path(f"/proc/{victim}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        at_risk += connections(victim, server.port)
+        os.kill(victim, signal.SIGKILL)
     until(lambda: len(workers(server)) == 2)
     report = clients.stop()
-    assert sum(report["failures"].values()) <= KILLS * CLIENTS, report
+    print(f"{KILLS} kills, {at_risk} connections at risk, {report['failures']}, slowest {report['slowest']}")
+    assert sum(report["failures"].values()) <= at_risk, report
     assert not any("efused" in failure or "imed out" in failure for failure in report["failures"]), report
-    assert not any(
-        " connect" in failure and "reset" not in failure.lower() and "ended after 0" not in failure
-        for failure in report["failures"]
-    ), report
-    assert report["slowest"] < 10, report
+    assert report["slowest"] < 3, report
+    assert "A message failed" not in server.output()
     until(lambda: descriptors(pid) <= before[0])
     assert resident(pid) - before[1] < 4 << 20
     assert len(children(pid)) == 1
+
+
+def test_workers_serve_on_when_the_zygote_is_killed(serve, load):
+    """It is made anew, and makes workers again."""
+    server = serve("manyfold:application", "--workers", "2", "--preload")
+    clients = load(server.port)
+    (zygote,) = children(server.process.pid)
+    before = workers(server)
+    os.kill(zygote, signal.SIGKILL)
+    server.wait_for("The process that forks workers .* has ended; starting it anew")
+    until(lambda: children(server.process.pid) - before - {zygote})
+    no_failure(clients.stop())
+    os.kill(min(before), signal.SIGTERM)
+    until(lambda: len(workers(server)) == 1)
+    assert ask(server).isdigit()
 
 
 # --- Reloads that fail ---
@@ -340,14 +365,14 @@ def test_a_crash_is_told_and_its_place_is_filled(serve):
 
 def test_a_frozen_pool_is_shown_and_replaced(serve):
     """The stacks say where the threads are; nothing else tells it, as the process was quite alive."""
-    server = serve("manyfold:application", "--workers", "2", "--threads", "1", "--worker-timeout", "1.5")
+    server = serve("manyfold:application", "--workers", "2", "--threads", "1", "--worker-timeout", "5")
     before = workers(server)
     clients = []
     for _ in range(12):
         client = socket.create_connection(("127.0.0.1", server.port))
         client.sendall(b"GET /block HTTP/1.1\r\nHost: h\r\n\r\n")
         clients.append(client)
-    server.wait_for("has taken no request for 1.5 s .*, though some wait", 20)
+    server.wait_for("has taken no request for 5 s .*, though some wait", 20)
     server.wait_for(r"its threads' stacks\n(.*\n)*?.*in application", 20)
     until(lambda: before - workers(server) and len(workers(server)) == 2)
     for client in clients:
@@ -355,10 +380,10 @@ def test_a_frozen_pool_is_shown_and_replaced(serve):
 
 
 def test_a_stopped_worker_is_replaced(serve):
-    server = serve("manyfold:application", "--workers", "2", "--worker-timeout", "1.5")
+    server = serve("manyfold:application", "--workers", "2", "--worker-timeout", "5")
     stopped = min(workers(server))
     os.kill(stopped, signal.SIGSTOP)
-    server.wait_for(r"did nothing for 1.5 s", 20)
+    server.wait_for(r"did nothing for 5 s", 20)
     until(lambda: stopped not in workers(server) and len(workers(server)) == 2)
 
 

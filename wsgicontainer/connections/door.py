@@ -97,8 +97,9 @@ class Door:
             self.startReading()
 
     def stopListening(self) -> Deferred[None] | None:  # noqa: N802
-        """Close the listening socket; muted before, as it stays in the set while a supervisor or a child holds it."""
-        self.stopReading()
-        self._nest.forget(self.fileno())
+        """Close the listening socket, and take it out of the set: it would stay while another process holds it."""
+        self._paused = True
+        if self.socket.fileno() >= 0:
+            self._nest.dismiss(self.fileno())
         closing: Deferred[None] | None = self._port.stopListening()
         return closing

@@ -55,6 +55,11 @@ class Nest:
         self._ready[descriptor] = ready
         self._inner.register(descriptor, _IN)
 
+    def dismiss(self, descriptor: int) -> None:
+        """Take a listening socket out of the set: closing does not, while another process holds the same socket."""
+        self._ready.pop(descriptor, None)
+        self._inner.unregister(descriptor)
+
     def mute(self, descriptor: int, on: bool) -> None:
         """Have a listening socket's connections wait, or tell of them again. Runs in: any."""
         self._inner.modify(descriptor, 0 if on else _IN)

@@ -19,6 +19,7 @@ from attrs import define, field, frozen
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
 from wsgicontainer.endpoints.adopted import AdoptedEndpoint
@@ -26,6 +27,8 @@ from wsgicontainer.endpoints.describe import Circumstances, endpoint_for, opened
 from wsgicontainer.endpoints.passed import Passed
 from wsgicontainer.endpoints.proxied import ProxiedEndpoint
 from wsgicontainer.errors import BootError, ConfigurationError
+
+_KNOWN = ("tcp", "tcp6", "unix", "systemd", "fd")
 
 
 @frozen
@@ -135,20 +138,18 @@ class HeldPort:
         self._path, self._lock = "", None
 
     def _wish(self) -> _Wish:
-        asked = _Asked()
-        endpoint = endpoint_for(self.description, Circumstances(asked, self.backlog, lambda _peer: False, self.passed))
-        failures: list[Any] = []
-        try:
-            endpoint.listen(Factory()).addErrback(failures.append)
-        except AttributeError as error:
-            failures.append(error)
-        if failures and isinstance(getattr(failures[0], "value", None), OSError):
-            raise BootError(f"--port {self.description} can't be opened ({failures[0].value}); choose another address")
-        if asked.wish is None:
+        if self.description.removeprefix("haproxy:").partition(":")[0] not in _KNOWN:
             raise ConfigurationError(
                 f"--port {self.description}: only tcp:, tcp6:, unix:, systemd: and fd: can be shared by several "
                 "workers; write --workers 1"
             )
+        asked = _Asked()
+        endpoint = endpoint_for(self.description, Circumstances(asked, self.backlog, lambda _peer: False, self.passed))
+        failures: list[Failure] = []
+        endpoint.listen(Factory()).addErrback(failures.append)
+        if asked.wish is None:
+            reason = failures[0].getErrorMessage() if failures else "it does not say where"
+            raise BootError(f"--port {self.description} can't be opened ({reason}); choose another address")
         return asked.wish
 
     def _open_group(self, wish: _Wish, slots: int) -> None:

@@ -17,7 +17,7 @@ from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.links import Channel, ChannelReader, Message, pair, retell
 from wsgicontainer.settings import Settings
 from wsgicontainer.workers.backoff import Backoff
-from wsgicontainer.workers.lifetime import draw
+from wsgicontainer.workers.lifetime import Lifetime, draw
 from wsgicontainer.workers.machine import Machine, ending
 from wsgicontainer.workers.plan import COMING, Phase
 from wsgicontainer.workers.slots import covers
@@ -149,17 +149,9 @@ class Crew:
     def fork(self, number: int, slot: int) -> None:
         """Have a worker made."""
         assert self.channel is not None
-        settings = self.settings
         ours, theirs = pair()
         now = self.machine.reactor.seconds()
-        lifetime = draw(
-            settings.max_requests,
-            settings.max_requests_jitter,
-            settings.max_worker_lifetime,
-            settings.max_worker_rss,
-            self.machine.chance,
-        )
-        worker = Worker(number, slot, now, ours, self.machine.memory(), lifetime, beat_at=now)
+        worker = Worker(number, slot, now, ours, self.machine.memory(), self.lifetime(), beat_at=now)
         self.listen_to(worker)
         self.workers[number] = worker
         sockets = [port.of_slot(slot).fileno() for port in self.ports]
@@ -177,6 +169,17 @@ class Crew:
         theirs.close()
         if not sent:
             self._unborn(number, "the process that forks workers does not answer")
+
+    def lifetime(self) -> Lifetime:
+        """Draw a worker's limits."""
+        settings = self.settings
+        return draw(
+            settings.max_requests,
+            settings.max_requests_jitter,
+            settings.max_worker_lifetime,
+            settings.max_worker_rss,
+            self.machine.chance,
+        )
 
     def listen_to(self, worker: Worker) -> None:
         """Read what a worker says."""

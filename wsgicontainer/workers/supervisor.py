@@ -162,10 +162,9 @@ class Supervisor(Service):
 
     def upgrade(self) -> None:
         """Have a new interpreter, with all that is installed now, take this process over: USR2."""
-        busy = self._coming is not None or self._upgrading or any(worker.phase in COMING for worker in self._all())
         if self._stopping or not self._served:
             return
-        if busy:
+        if self._upgrading or self._busy():
             self._upgrade_wanted = True
             _log.info("Something else is under way: the upgrade follows it")
             return
@@ -173,6 +172,11 @@ class Supervisor(Service):
         self._upgrading, self._upgrade_wanted = True, False
         self._notices.reloading()
         self._around.upgrade(self._note, self._settings.worker_timeout, self._not_upgraded)
+
+    def _busy(self) -> bool:
+        """Say whether somebody is being made: whoever waits for that can't be handed over."""
+        loading = self._current is None or not self._current.loaded
+        return loading or self._coming is not None or any(worker.phase in COMING for worker in self._all())
 
     def _not_upgraded(self, reason: str) -> None:
         self._upgrading = False
@@ -348,7 +352,7 @@ class Supervisor(Service):
                 self._dismiss(crew)
         finally:
             self._looking = False
-        if self._upgrade_wanted and not any(worker.phase in COMING for worker in self._all()) and not self._coming:
+        if self._upgrade_wanted and not self._busy():
             self._reactor.callLater(0, self.upgrade)
             self._upgrade_wanted = False
 
@@ -409,6 +413,7 @@ class Supervisor(Service):
         if not self._served:
             self._served = True
             self._around.announce()
+            self._notices.status_of(crew)
             self._notices.ready()
             return
         before, self._current, self._coming = self._current, crew, None

@@ -139,6 +139,7 @@ def crew_from(note: dict[str, Any], ports: list[HeldPort], machine: Machine, tol
     now = machine.reactor.seconds()
     for each in note["workers"]:
         worker = Worker(each["number"], each["slot"], now, Channel(socket.socket(fileno=each["link"])), each["stacks"])
+        worker.lifetime = crew.lifetime()
         worker.pid, worker.phase, worker.beat_at = each["pid"], Phase[each["phase"]], now
         worker.serving_since, worker.adopted = now - each["served"], set(each["adopted"])
         if worker.phase is Phase.DRAINING:

@@ -238,3 +238,20 @@ def test_a_batch_is_bounded(nest):
     assert len(told) == len(sockets)
     for each in sockets:
         each.close()
+
+
+def test_a_listening_socket_of_another_process_can_be_left_and_taken_up_again(nest):
+    """It stays open elsewhere, so closing alone would leave it in the set, and its number could not be used again."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        told = []
+        for _ in range(2):
+            ours = held.dup()
+            nest.listen(ours.fileno(), told.append)
+            with socket.create_connection(held.getsockname()):
+                nest.take(1)
+                held.accept()[0].close()
+            nest.dismiss(ours.fileno())
+            ours.close()
+        assert len(told) == 2
+        with socket.create_connection(held.getsockname()):
+            assert nest.take(0) == 0

@@ -222,8 +222,8 @@ def test_the_server_is_ready_when_all_workers_listen(world) -> None:
     assert not any(each.startswith("ready") for each in it.notices.told)
     assert it.told(1) == ['{"do": "listen"}', '{"do": "adopt", "slot": 1}']  # nothing waits for the other one
     it.serve(2)
-    assert it.notices.told[:2] == ["0 workers, generation 1", "1 workers, generation 1"]
-    assert "ready: 2 workers, generation 1" in it.notices.told
+    counts = [f"{count} workers, generation 1" for count in range(3)]
+    assert it.notices.told[:4] == [*counts, f"ready: {counts[-1]}"]
     assert it.told(1) == ['{"do": "release", "slot": 1}']
     it.tell(1, tell="beat", done=1, waiting=0, stalled=0, rss=1)
     it.turn(0.3)
@@ -274,7 +274,7 @@ def test_no_generation_follows_before_it_is_warm_and_stays_up(world) -> None:
     assert it.phases()[1] is Phase.SERVING
     it.tell(4, tell="listening")
     assert it.phases()[1] is it.phases()[2] is Phase.DRAINING
-    assert it.notices.told[-2:] == ["2 workers, generation 2", "reloaded"] or "reloaded" in it.notices.told
+    assert "reloaded" in it.notices.told
     it.die(old, 1, 0)
     it.die(old, 2, 0)
     it.turn(0.3)

@@ -7,6 +7,8 @@ VENV ?= .venv
 PORT ?= 8000
 TESTS ?= tests
 PYTEST_OPTIONS ?=
+# Test files that run at a time: most of their tests wait.
+JOBS ?= 3
 
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -29,7 +31,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	@.ci/system-packages
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST_OPTIONS) $(TESTS)
 
 coverage: $(VENV)/.test
 	rm -f .coverage .coverage.*

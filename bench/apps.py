@@ -68,14 +68,30 @@ def upload(environ, start_response):
 
 
 @cache
-def _flask():
+def _flask(view):
     import flask
 
     site = flask.Flask(__name__)
-    site.add_url_rule("/", view_func=lambda: "Hello, world\n")
+    site.add_url_rule("/", view_func=view)
     return site
+
+
+def _greet():
+    return "Hello, world\n"
 
 
 def flaskapp(environ, start_response):
     """Answer through Flask: what is left of a difference when a framework does its part."""
-    return _flask()(environ, start_response)
+    return _flask(_greet)(environ, start_response)
+
+
+def _compute():
+    end = time.thread_time() + 0.005
+    while time.thread_time() < end:
+        sum(range(500))
+    return "Hello, world\n"
+
+
+def flaskcpu(environ, start_response):
+    """Compute for 5 ms in a Flask view: what another process is worth."""
+    return _flask(_compute)(environ, start_response)

@@ -36,7 +36,7 @@ from wsgicontainer.connections.taking import Taking
 from wsgicontainer.connections.tlswire import Front
 from wsgicontainer.deadlines.exchange import TimedExchange
 from wsgicontainer.deadlines.watch import PERIOD, Patience, Watch
-from wsgicontainer.endpoints import endpoint_for, held_endpoint
+from wsgicontainer.endpoints import Circumstances, Passed, endpoint_for, held_endpoint, passed_sockets
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.forked.link import Duties, WorkerLink
 from wsgicontainer.forked.warmup import ask
@@ -45,6 +45,7 @@ from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
+from wsgicontainer.http.health import probes
 from wsgicontainer.http.redirect import Redirecting
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
@@ -53,20 +54,26 @@ from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
 from wsgicontainer.links import Channel
+from wsgicontainer.process import init, prctl, privileges, succession
 from wsgicontainer.process.descriptors import raise_descriptor_limit
+from wsgicontainer.process.identity import Identity, check_spool, tell_unreadable_interpreter
 from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.process.memory import keep_freed_memory
+from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
+from wsgicontainer.process.privileges import Account
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.process.unraisable import without_server_names
-from wsgicontainer.serving import Listener, OrderedService, WebService
+from wsgicontainer.serving import Listener, OrderedService, Telling, Watchdog, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
-from wsgicontainer.settings.securing import secured, tls_of
+from wsgicontainer.settings.securing import is_file, secured, tls_of
+from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
-from wsgicontainer.supervising import check_supervised, checks_for_upgrade, supervised, takes_over
+from wsgicontainer.supervising import Identified, check_supervised, checks_for_upgrade, supervised
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
+from wsgicontainer.telemetry.sparing import Sparing
 from wsgicontainer.threads import ApplicationThreads
 from wsgicontainer.threads.pool import LINGER
 from wsgicontainer.timers.repeating import RepeatingTasks, Timer
@@ -101,18 +108,25 @@ def makeService(
     options anew at a reload, and `notices` are told how all the workers are. Raises ConfigurationError, and its kind
     LoadError if the application does not import.
     """
-    if settings.workers > 1 or takes_over():
-        return supervised(settings, reactor, reread or (lambda: settings), notices)
+    if settings.workers > 1 or succession.note_of(os.environ) is not None:
+        identity = Identified(_steps(settings, None), _account(settings) is None)
+        return supervised(settings, reactor, reread or (lambda: settings), notices, identity)
+    pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
+    operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     _enter(settings)
     way_out = WayOut(reactor)
     core = _core(settings, reactor, way_out, way_out.replace, Prepared(settings, _presented(settings)))
-    web = core.web
+    at, account = _circumstances(settings, reactor, passed), _account(settings)
     for port in settings.ports:
-        web.add(core.listener(port, _endpoint(settings, reactor, port)))
-    first: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, core.log))]
+        core.web.add(core.listener(port, _endpoint(port, at), early=account is None or not is_file(port)))
+    reload = _reload(operator, core.log, core.presented)
+    first: list[Service] = [SignalHandlers(reactor, _signals(way_out, core.web, core.log, reload))]
+    steps = _steps(settings, core.presented)
+    if steps:
+        first.append(Identity(steps))
     if settings.pid_file is not None:
-        first.append(PidFile(settings.pid_file))
-    return _ordered([*first, *core.children(reactor)])
+        first.append(PidFile(settings.pid_file, account is None))
+    return _ordered(_told([*first, *core.children(reactor)], operator, reactor, core.threads, core.web))
 
 
 def prepare(words: Mapping[str, Any]) -> Prepared:
@@ -169,9 +183,10 @@ def check(settings: Settings) -> None:
     _routes(settings)
     _timers(settings)
     _presented(settings)
+    at = _circumstances(settings, MemoryReactorClock(), Passed([]))
     for port in settings.ports:
         if not checks_for_upgrade(port):
-            _endpoint(settings, MemoryReactorClock(), port)
+            _endpoint(port, at)
     if settings.workers > 1:
         check_supervised(settings)
 
@@ -188,8 +203,43 @@ def _enter(settings: Settings) -> None:
             raise ConfigurationError(
                 f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
             ) from None
+    _set_umask(settings)
     os.environ.update(dict(settings.env))
     make_importable(os.getcwd(), sys.path)
+
+
+def _set_umask(settings: Settings) -> None:
+    if settings.umask is not None:
+        os.umask(int(settings.umask, 8))
+
+
+def _account(settings: Settings) -> Account | None:
+    """Return whom the server is to become; None if it stays who it is. Raises ConfigurationError."""
+    if settings.user is None and settings.group is None:
+        return None
+    running = os.geteuid(), os.getegid()
+    return privileges.account_for(settings.user, settings.group, privileges.system_accounts(), running)
+
+
+def _steps(settings: Settings, presented: Presented | None) -> list[Callable[[], object]]:
+    """Return what makes the process what it is to be, once its ports are open."""
+    steps: list[Callable[[], object]] = []
+    account = _account(settings)
+    if settings.umask is not None:
+        steps.append(lambda: _set_umask(settings))  # once more: a daemon's fork has set one
+    if account is not None:
+        label = account.label
+        steps += [lambda: privileges.shed(account), lambda: check_spool(label)]
+        steps.append(lambda: tell_unreadable_interpreter(label))
+        if presented is not None:
+            steps.append(lambda: presented.tell_unreadable(label))
+    if settings.name is not None:
+        title = settings.name
+        steps.append(lambda: prctl.set_title(title))
+    if settings.init:
+        parent = os.getppid()
+        steps.append(lambda: init.follow(parent))
+    return steps
 
 
 def _nest(settings: Settings) -> Nest | None:
@@ -287,11 +337,13 @@ class _Core:
         return [*children, self.web]
 
     def listener(
-        self, port: str, endpoint: IStreamServerEndpoint, *, held: bool = False, shared: bool = False
+        self, port: str, endpoint: IStreamServerEndpoint, *, early: bool = True, shared: bool | None = None
     ) -> Listener:
-        """Return a port whose connections are the site's."""
+        """Return a port whose connections are the site's; `shared` says how, if another process holds its socket."""
         front = _front(self.settings, self.presented, port)
-        return Listener(port, endpoint, self.taking(self.site, front), front is not None, held, shared)
+        taking = self.taking(self.site, front)
+        held = shared is not None
+        return Listener(port, endpoint, taking, front is not None, early, held=held, shared=bool(shared))
 
     def taking(self, site: Site, front: Front | None) -> Taking:
         """Return what takes connections for a site."""
@@ -313,12 +365,16 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
     if "h2" in settings.http_protocols:
-        site.successor = successor(Shared(settings.max_concurrent_streams, room, roll.room() // 2))
+        sparing = Sparing(lambda seconds, call: reactor.callFromThread(reactor.callLater, seconds, call))
+        most = roll.room() // 2
+        site.successor = successor(Shared(settings.max_concurrent_streams, room, most, sparing=sparing))
     timers = None
     if settings.timers:
         found = prepared.timers if prepared.timers is not None else _timers(settings)
         timers = RepeatingTasks(found, threads, None if prepared.supervised else reactor)
     web = WebService(reactor, [], site, roll, settings.graceful_timeout)
+    if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
+        site.routes = site.routes.beside(probes(probe_paths(settings.health), web.ready))
     return _Core(settings, nest, threads, log, watch, prepared.presented, timers, site, room, web, way_out)
 
 
@@ -337,7 +393,7 @@ def _held(core: _Core, reactor: Any, words: Mapping[str, Any], port: int, descri
     trusts = Proxies(settings.forwarded_allow_ips).trusts
     inside = description if tls is None else tls.inside
     endpoint = held_endpoint(reactor, inside, descriptor, words["backlogs"][port], trusts)
-    return core.listener(description, endpoint, held=True, shared=words["shared"][port])
+    return core.listener(description, endpoint, shared=words["shared"][port])
 
 
 def _warm_up(core: _Core, reactor: Any, done: Callable[[str], object]) -> None:
@@ -354,11 +410,14 @@ def _warm_up(core: _Core, reactor: Any, done: Callable[[str], object]) -> None:
     ask(reactor, serve, settings.warmup, settings.worker_timeout / 2, done)
 
 
-def _endpoint(settings: Settings, reactor: Any, port: str) -> IStreamServerEndpoint:
+def _circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:
+    return Circumstances(reactor, settings.backlog, Proxies(settings.forwarded_allow_ips).trusts, passed)
+
+
+def _endpoint(port: str, at: Circumstances) -> IStreamServerEndpoint:
     """Return what a port listens on, its TLS taken off."""
     tls = secured(port)
-    trusts = Proxies(settings.forwarded_allow_ips).trusts
-    return endpoint_for(reactor, port if tls is None else tls.inside, settings.backlog, trusts)
+    return endpoint_for(port if tls is None else tls.inside, at)
 
 
 def _site(
@@ -397,7 +456,12 @@ def _site(
 
 
 def _routes(settings: Settings) -> Routes:
-    """Load every application, look at every folder."""
+    """Load every application, look at every folder: as whom the server becomes."""
+    with privileges.acting_as(_account(settings)):
+        return _loaded_routes(settings)
+
+
+def _loaded_routes(settings: Settings) -> Routes:
     statics = [(each.prefix, StaticMount(each.directory, each.index, each.max_age)) for each in settings.statics]
     mounts = [(each.prefix, WSGIApplication(load(each.app, "--mount"))) for each in settings.mounts]
     fallback: IResponder = _Fixed("404 Not Found")
@@ -408,11 +472,42 @@ def _routes(settings: Settings) -> Routes:
 
 
 def _timers(settings: Settings) -> list[Timer]:
-    return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
+    with privileges.acting_as(_account(settings)):
+        return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
 
 
-def _signals(way_out: WayOut, web: WebService, log: AccessLog | None) -> dict[signal.Signals, Callable[[], object]]:
-    """TERM drains; INT and QUIT, or any second one, end at once; USR1 and HUP reopen the log."""
+def _told(
+    children: list[Service], notices: IOperatorNotices, reactor: Any, threads: ApplicationThreads, web: WebService
+) -> list[Service]:
+    """Return the services, and around them those that tell of them."""
+    watchdog = [Watchdog(reactor, notices, threads.moving)] if notices.patience is not None else []
+    telling = [Telling(reactor, notices, lambda: _described(threads, web))] if notices.heard else []
+    return [*watchdog, *children, *telling]
+
+
+def _described(threads: ApplicationThreads, web: WebService) -> str:
+    """Say in a line what the server is at."""
+    return f"{threads.left()} threads, {web.connections()} connections, {threads.waiting()} requests wait"
+
+
+def _reload(notices: IOperatorNotices, log: AccessLog | None, presented: Presented | None) -> Callable[[], None]:
+    """Return what takes over all that has changed and does not need a new process: the log's file, certificates."""
+
+    def reload() -> None:
+        notices.reloading()
+        if log is not None:
+            log.reopen()
+        if presented is not None:
+            presented.look()
+        notices.reloaded()
+
+    return reload
+
+
+def _signals(
+    way_out: WayOut, web: WebService, log: AccessLog | None, reload: Callable[[], None]
+) -> dict[signal.Signals, Callable[[], object]]:
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log."""
     asked: list[bool] = []
 
     def stop(hurry: bool) -> None:
@@ -430,7 +525,7 @@ def _signals(way_out: WayOut, web: WebService, log: AccessLog | None) -> dict[si
         signal.SIGINT: lambda: stop(True),
         signal.SIGQUIT: lambda: stop(True),
         signal.SIGUSR1: reopen,
-        signal.SIGHUP: reopen,
+        signal.SIGHUP: reload,
     }
 
 

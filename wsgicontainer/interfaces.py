@@ -173,6 +173,9 @@ class IRoll(Interface):
     def enter(connection: IOpenConnection) -> None:
         """Add a connection. Runs in: any."""
 
+    def replace(before: IOpenConnection, after: IOpenConnection) -> None:
+        """Put a connection in another one's place: at no moment there are both, or neither. Runs in: any."""
+
     def strike(connection: IOpenConnection) -> None:
         """Take a closed connection off. Runs in: any."""
 
@@ -262,28 +265,28 @@ class IAccessLog(Interface):
 
 
 class IOperatorNotices(Interface):
-    """Whoever passes on to the operator's tools how the whole server is. Runs in: supervisor, reactor thread.
+    """Whoever has started the server and wants to know how it fares: systemd, or nobody.
 
-    None of these may wait, or raise.
+    Nothing here waits or fails. Runs in: reactor thread.
     """
 
-    def ready() -> None:
-        """Take note that the server serves, for the first time."""
+    heard: bool = Attribute("Whether anybody listens: otherwise nothing needs to be looked up for it.")
+    patience: float | None = Attribute("Seconds without `alive` after which the server is killed; None: never.")
+
+    def ready(text: str) -> None:
+        """Say that requests are answered from now on; `text` is a line for people."""
 
     def reloading() -> None:
-        """Take note that a new generation is being made."""
+        """Say that a reload begins; `reloaded` will follow."""
 
-    def reloaded() -> None:
-        """Take note that it serves, and that the one before drains."""
+    def reloaded(reason: str | None = None) -> None:
+        """Say that the reload is over; `reason` says why the old goes on."""
 
-    def reload_failed(reason: str) -> None:
-        """Take note that it does not, and why: the one before goes on."""
-
-    def stopping() -> None:
-        """Take note that the server drains."""
+    def stopping(text: str) -> None:
+        """Say that the way out begins."""
 
     def status(text: str) -> None:
-        """Take note of a line that says how it is: "4 workers, generation 2"."""
+        """Say what is going on, in a line for people, and sparingly."""
 
     def alive() -> None:
-        """Take note that reactor and threads of every worker have just answered; called some times a second."""
+        """Say that everything that serves answers, at least twice in `patience`."""

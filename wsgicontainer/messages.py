@@ -12,6 +12,8 @@ from attrs import define, field, frozen
 
 Fields = list[tuple[str, str]]
 """Field lines of a response: (name, value) pairs in the order of sending."""
+MAPPED = "::ffff:"
+"""What a socket for IPv6 and IPv4 puts before the address of an IPv4 peer (RFC 4291 section 2.5.5.2)."""
 
 
 @define(slots=True)

@@ -11,12 +11,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from attrs import evolve
 from twisted.application.service import MultiService
 
 from wsgicontainer.errors import ConfigurationError, LoadError
 from wsgicontainer.options import Options, ReadFile, sourced_from
+from wsgicontainer.process import init, succession
 from wsgicontainer.process.leaving import LAST_WORD, leave_within
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.pages import summary_page, toml_page
@@ -37,15 +40,41 @@ def makeService(options: Options) -> MultiService:
     def reread() -> Settings:
         return sourced_from(options, os.environ, read_file).settings
 
-    return _make_service(options, os.environ, read_file, lambda settings: _build(settings, reread), _check)
+    build = partial(_build, goes_into_background(options), reread)
+    return _make_service(options, os.environ, read_file, build, _check)
 
 
-def _build(settings: Settings, reread: Callable[[], Settings]) -> MultiService:
+def _build(daemon: bool, reread: Callable[[], Settings], settings: Settings) -> MultiService:
+    if succession.note_of(os.environ) is None:
+        settings = below_init(settings, daemon, os.getpid(), init.divide)
+    else:  # the supervisor before has seen to it
+        settings = evolve(settings, init=succession.is_below_init(os.environ))
     from twisted.internet import reactor
 
     from wsgicontainer import assembly
 
     return assembly.makeService(settings, reactor, reread)
+
+
+def goes_into_background(options: Options) -> bool:
+    """Tell whether it is a `twistd` that will leave its terminal: who has started it sees it end."""
+    outer = getattr(options, "parent", None) or {}
+    return "nodaemon" in outer and not (outer["nodaemon"] or outer["debug"])
+
+
+def below_init(settings: Settings, daemon: bool, pid: int, divide: Callable[[], object]) -> Settings:
+    """Return the settings of a server that has an init above it if it needs one; `init` tells which it is.
+
+    The reactor is installed, but does not run; no application is imported, no thread started, nothing open.
+    Raises ConfigurationError.
+    """
+    if not init.is_needed(settings.init, pid):
+        return settings
+    if daemon:
+        who = "--init" if settings.init else "process 1"
+        raise ConfigurationError(f"{who}: when twistd goes into the background, init ends; write twistd --nodaemon")
+    divide()
+    return evolve(settings, init=True)
 
 
 def _check(settings: Settings) -> None:

@@ -17,9 +17,13 @@ from select import EPOLLIN
 
 from attrs import frozen
 
-from hotpath.wire import EndlessWire, NoRoll, OneThread
+from hotpath.wire import EndlessWire, NoRoll, OneThread, StreamsWire
 from wsgicontainer import assembly
+from wsgicontainer.connections.overflow import Room
 from wsgicontainer.http.h1 import Connection
+from wsgicontainer.http2.connection import Connection as Http2Connection
+from wsgicontainer.http2.requests import Shared
+from wsgicontainer.interfaces import IOpenConnection
 from wsgicontainer.settings import Settings
 from wsgicontainer.telemetry.accesslog import AccessLog
 
@@ -37,6 +41,8 @@ _BROWSER_HEAD = (
     b"Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: none\r\nSec-Fetch-User: ?1\r\n"
     b"Upgrade-Insecure-Requests: 1\r\n\r\n"
 )
+_SECTION = b"\x82\x87\x84\x41\x0e127.0.0.1:8000"
+"""GET, https, / and the authority (RFC 7541 section 6)."""
 _POST = (
     b"POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     b"Content-Length: 200\r\n\r\n" + b"x" * 200
@@ -52,6 +58,8 @@ class Scenario:
     logged: bool = False
     once: bool = False
     """A connection for each request."""
+    streams: bool = False
+    """Over HTTP/2, `request` being a field section: a stream for each, all on one connection."""
 
 
 SCENARIOS = {
@@ -60,16 +68,19 @@ SCENARIOS = {
     "post": Scenario(_POST, app="apps:echo"),
     "access log": Scenario(_SHORT_HEAD, logged=True),
     "connection": Scenario(_CLOSING_HEAD, once=True),
+    "http/2": Scenario(_SECTION, streams=True),
 }
 
 
 def prepared(scenario: Scenario, folder: Path) -> Callable[[int], None]:
     """Return what serves so many requests."""
-    threads, wire = OneThread(), EndlessWire(scenario.request)
+    threads, wire = OneThread(), (StreamsWire if scenario.streams else EndlessWire)(scenario.request)
     log = AccessLog(str(folder / "access.log"), "combined", bool)
     log.open()
     site = assembly._site(Settings(wsgi=scenario.app), threads, NoRoll(), log if scenario.logged else None)  # noqa: SLF001 (whatever serves is measured)
-    connection = Connection(site, wire)
+    connection: IOpenConnection = Connection(site, wire)
+    if scenario.streams:
+        connection = Http2Connection(site, wire, Shared(100, Room(2**18, 60.0), 10_000))
 
     def serve(count: int) -> None:
         nonlocal connection
@@ -82,7 +93,7 @@ def prepared(scenario: Scenario, folder: Path) -> Callable[[int], None]:
         log.flush()  # the lines are part of what the requests cost
 
     serve(1)
-    if not wire.said.startswith(b"HTTP/1.1 200 OK\r\n"):
+    if not wire.said.startswith(b"HTTP/1.1 200 OK\r\n") and not (scenario.streams and b"Hello" in wire.said):
         raise SystemExit(f"the scenario is wrong: {wire.said!r}")
     return serve
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Callable
 from select import EPOLLIN
@@ -9,6 +10,9 @@ from select import EPOLLIN
 from zope.interface import implementer
 
 from wsgicontainer.interfaces import IApplicationThreads, IJob, IOpenConnection, IRoll, IWire
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+"""With an empty SETTINGS frame (RFC 9113 section 3.4)."""
 
 
 @implementer(IWire)
@@ -86,6 +90,21 @@ class EndlessWire:
         return True
 
 
+class StreamsWire(EndlessWire):
+    """A client of HTTP/2 that opens a stream at every event, always with the same field section."""
+
+    _stream = -1
+
+    def receive(self) -> bytes | None:
+        """Return the frame that opens the next stream; before the first, the preface."""
+        section = super().receive()
+        if section is None:
+            return None
+        self._stream += 2
+        frame = struct.pack(">BHBBI", 0, len(section), 1, 0x05, self._stream) + section
+        return frame if self._stream > 1 else _PREFACE + frame
+
+
 @implementer(IApplicationThreads)
 class OneThread:
     """Jobs, run when asked."""
@@ -110,6 +129,9 @@ class NoRoll:
 
     def enter(self, connection: IOpenConnection) -> None:
         """Forget it."""
+
+    def replace(self, before: IOpenConnection, after: IOpenConnection) -> None:
+        """Forget both."""
 
     def strike(self, connection: IOpenConnection) -> None:
         """Forget it."""

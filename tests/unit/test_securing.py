@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsgicontainer.settings.kinds import Wrong
-from wsgicontainer.settings.securing import Secured, secured
+from wsgicontainer.settings.securing import Secured, is_file, secured
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,23 @@ from wsgicontainer.settings.securing import Secured, secured
 )
 def test_what_is_inside_stays_as_it_was_written(description: str, meant: Secured) -> None:
     assert secured(description) == meant
+
+
+@pytest.mark.parametrize(
+    ("description", "file"),
+    [
+        ("unix:/run/s.sock:mode=660", True),
+        ("haproxy:unix:s", True),
+        ("txsni:/certs:unix:s", True),
+        ("tcp:443", False),
+        ("unix:\0abstract", False),
+        ("systemd:domain=UNIX:index=0", False),
+        ("tls:/unix:443", False),
+    ],
+)
+def test_which_ports_are_files(description: str, file: bool) -> None:
+    """They are made as the user that the server becomes."""
+    assert is_file(description) is file
 
 
 @pytest.mark.parametrize("description", ["tcp:443", "unix:/txsni:", "haproxy:tcp:80", "somebodys:own"])

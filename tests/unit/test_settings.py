@@ -89,6 +89,15 @@ def sentence(**fields: Any) -> str:
                 "ssl:443:privateKey=key.pem:certKey=cert.pem --port tcp:80"
             ),
         ),
+        ({"user": "-1"}, 'user: \'-1\' is neither a name nor a number; write user="www-data"'),
+        ({"umask": "089"}, "umask: '089' is not an octal number from 000 to 777; write umask=\"027\""),
+        (
+            {"name": "a-name-of-16-oct"},
+            (
+                "name: 'a-name-of-16-oct' has more than the 15 octets that the kernel keeps; write "
+                'name="a-name-of-16-oc"'
+            ),
+        ),
         ({"env": ["A"]}, "env: 'A' is not NAME=VALUE; write env=\"DJANGO_SETTINGS_MODULE=mysite.settings\""),
         ({"min_threads": 9, "threads": 8}, "--min-threads: 9 is more than --threads 8; write --min-threads 8"),
     ],
@@ -173,8 +182,8 @@ def test_a_file_name_instead_of_a_module_is_mended(app: str, mend: str) -> None:
         ({"statics": ["/s=d,index=a/b"]}, "has no usable value in 'index=a/b'"),
         ({"statics": ["/s=d,max-age=x"]}, "is not a whole number"),
         ({"wsgi": None}, "write twist wsgicontainer mysite.wsgi:application"),
-        ({"mounts": ["/=a:b"]}, "--mount and --static: / is given twice"),
-        ({"mounts": ["/x=a"], "statics": ["/x/=b"]}, "--mount and --static: /x is given twice"),
+        ({"mounts": ["/=a:b"]}, "--mount, --static and --health: / is given twice"),
+        ({"mounts": ["/x=a"], "statics": ["/x/=b"]}, "--mount, --static and --health: /x is given twice"),
     ],
 )
 def test_what_cannot_be_served_is_one_sentence(fields: dict[str, Any], part: str) -> None:
@@ -204,6 +213,10 @@ def test_what_cannot_be_served_is_one_sentence(fields: dict[str, Any], part: str
         "unix:/run/a.sock",
         "fd:3",
         "systemd:domain=INET:index=0",
+        "systemd:INET6:name=http",
+        "systemd:name=http",
+        "systemd:",
+        "txsni:certs:systemd:",
         "somebodys:own:plugin",
         "somebodys:8000",
     ],

@@ -12,7 +12,7 @@ from wsgicontainer import tap
 from wsgicontainer.errors import BootError, ConfigurationError, LoadError
 from wsgicontainer.options import Options
 from wsgicontainer.settings import Settings
-from wsgicontainer.tap import _make_service, _ToldService
+from wsgicontainer.tap import _make_service, _ToldService, below_init, goes_into_background
 
 APP = "mysite.wsgi:application"
 
@@ -145,3 +145,37 @@ def test_a_daemon_leaves_the_error_to_twistds_status_pipe(capsys: pytest.Capture
     with pytest.raises(BootError, match="is taken"):
         service.startService()
     assert capsys.readouterr().err == ""
+
+
+def test_a_server_that_needs_an_init_gets_one_and_knows_it() -> None:
+    divided: list[str] = []
+    settings = Settings(wsgi=APP)
+    assert below_init(settings, False, 77, lambda: divided.append("no")) == settings
+    below = below_init(settings, False, 1, lambda: divided.append("process 1"))
+    assert below.init and below == below_init(Settings(wsgi=APP, init=True), False, 77, lambda: divided.append("asked"))
+    assert divided == ["process 1", "asked"]
+
+
+@pytest.mark.parametrize(("pid", "asked", "who"), [(77, True, "--init"), (1, False, "process 1")])
+def test_a_daemon_is_refused_where_its_init_would_end(pid: int, asked: bool, who: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        below_init(Settings(wsgi=APP, init=asked), True, pid, pytest.fail)
+    assert str(caught.value) == f"{who}: when twistd goes into the background, init ends; write twistd --nodaemon"
+
+
+@pytest.mark.parametrize(
+    ("outer", "background"),
+    [
+        (None, False),
+        ({"reactor": None}, False),
+        ({"nodaemon": 0, "debug": False}, True),
+        ({"nodaemon": 1, "debug": False}, False),
+        ({"nodaemon": 0, "debug": True}, False),
+    ],
+)
+def test_only_a_twistd_without_nodaemon_goes_into_the_background(
+    outer: dict[str, object] | None, background: bool
+) -> None:
+    options = Options()
+    options.parent = outer
+    assert goes_into_background(options) is background

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -29,10 +30,7 @@ FAST_RATE = 16 << 20
 """Octets a second at which a peer earns back what threads wait for it: one on a fast network never needs the disk, and
 has its thread until its reply ends."""
 PROVEN = 1 << 20
-"""Octets that a peer has to take, never in DEBT, before the kernel may keep WIDE for it."""
-DEBT = 0.01
-"""Seconds waited for a peer, and not earned back, from which on it is not fast: some turns of other threads, for which
-its own waits."""
+"""Octets that a peer has to take in a row at FAST_RATE, while more waits, before the kernel may keep WIDE for it."""
 IN_KERNEL = 131072
 """Octets per connection that the kernel takes beyond what it could send: 400 slow readers filled all memory that the
 machine has for TCP (1.5 GB), and new clients waited for seconds; with this bound it is 0.1 GB."""
@@ -54,14 +52,24 @@ class Disk:
         self.files = 0
         """How many there are: about as many peers are slow."""
 
-    def relieve(self, unsent: deque[Any]) -> int:
-        """Move what stands at the end of a wire's queue, in memory, to its file; return how many octets that were."""
+    def relieve(self, unsent: deque[Any], most: float = inf) -> int:
+        """Move what stands at the end of a wire's queue, in memory, to its file; return how many octets that were.
+
+        Others who wait for the queue get it after `most` octets.
+        """
         inside = []
         while unsent and not isinstance(unsent[-1], FilePiece):
             inside.append(unsent.pop())
         moved = 0
-        while inside and self._append(unsent, inside[-1]):
-            moved += len(inside.pop())
+        while inside and moved < most:
+            piece = inside.pop()
+            fits = piece if len(piece) <= most - moved else memoryview(piece)[: int(most) - moved]
+            if not self._append(unsent, fits):
+                inside.append(piece)
+                break
+            moved += len(fits)
+            if len(fits) < len(piece):
+                inside.append(memoryview(piece)[len(fits) :])
         unsent.extend(reversed(inside))
         return moved
 
@@ -128,17 +136,13 @@ class Pace:
     """Seconds that threads have waited for it, on all its replies, less what it has earned back."""
     _mark: int | None = None
     _since: float = 0.0
-    _fast: int = 0
+    _run: tuple[float, int] = (-inf, 0)
+    """When what may become a proof began, and how much it had taken by then."""
 
     @property
     def slow(self) -> bool:
         """Tell whether its replies go to disk."""
         return self.waited >= self._allowed()
-
-    @property
-    def fast(self) -> bool:
-        """Tell whether it has proven that the kernel may keep more for it."""
-        return self._fast >= PROVEN
 
     def next_wait(self) -> float:
         """Return the seconds that a thread may wait now."""
@@ -154,7 +158,14 @@ class Pace:
     def waits(self, seconds: float, taken: int) -> None:
         """Note that a thread has waited, and how many octets the peer has taken meanwhile."""
         self.waited = max(0.0, self.waited + seconds - taken / FAST_RATE)
-        self._fast = 0 if self.waited > DEBT else self._fast + taken
+
+    def proves(self, progress: int, now: float) -> bool:
+        """Look at what it has taken so far, as more has to wait: whether that has been PROVEN octets in a row, fast."""
+        began, before = self._run
+        if now - began <= PROVEN / FAST_RATE and progress - before < PROVEN:
+            return False
+        self._run = now, progress
+        return now - began <= PROVEN / FAST_RATE
 
     def see(self, progress: int) -> None:
         """Look at what it has taken so far. Raises PeerGone if that was nothing for too long."""

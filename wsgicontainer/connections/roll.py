@@ -7,6 +7,7 @@ The sweep takes only connections that nobody owns; what has an owner is on the m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from math import inf
 
 from twisted.logger import Logger
@@ -24,6 +25,9 @@ class Roll:
     def __init__(self, limit: int) -> None:
         """Let `limit` connections be open; see `watch` for who is told."""
         self._open: dict[int, IOpenConnection] = {}
+        self._places = count()
+        self._place: dict[int, int] = {}
+        """By a connection's id: its key in `_open`, which another one may take over."""
         self._limit = limit
         self._crowded = self._told = False
         self._tell_crowded: Callable[[], object] = bool
@@ -56,14 +60,22 @@ class Roll:
 
     def enter(self, connection: IOpenConnection) -> None:
         """Add a connection. Runs in: any."""
-        self._open[id(connection)] = connection
+        place = next(self._places)
+        self._place[id(connection)] = place
+        self._open[place] = connection
         if len(self._open) >= self._limit and not self._crowded:
             self._crowded = True
             self._soon(self._crowd)
 
+    def replace(self, before: IOpenConnection, after: IOpenConnection) -> None:
+        """Put a connection in another one's place: at no moment there are both, or neither. Runs in: any."""
+        place = self._place.pop(id(before))
+        self._place[id(after)] = place
+        self._open[place] = after
+
     def strike(self, connection: IOpenConnection) -> None:
         """Take a closed connection off the roll. Runs in: any."""
-        self._open.pop(id(connection), None)
+        self._open.pop(self._place.pop(id(connection), -1), None)
         if self._crowded and len(self._open) < self._limit:
             self._soon(self._look_for_room)
 

@@ -25,6 +25,7 @@ from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.connections.overflow import IN_KERNEL, WIDE, Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier
+from wsgicontainer.messages import MAPPED
 
 RECEIVE = 131072
 """Octets per recv: an upload of 64 KiB and its head come at once, and are copied once (18 % of such a request)."""
@@ -206,8 +207,6 @@ class SocketWire:
             poll.register(self._fd, select.POLLOUT)
             poll.poll(pace.next_wait() * 1000)
             pace.waits(monotonic() - began, self.progress - before)
-            if pace.fast and not self._wide:
-                self._widen()
             self.flush()
 
     def _widen(self) -> None:
@@ -278,6 +277,10 @@ class SocketWire:
     def _keep(self, data: memoryview) -> None:
         self._kept += len(data)
         self._queue().append(data)
+        if not self._wide:
+            pace = self._pace = self._pace or Pace(self._room)
+            if pace.proves(self.progress, monotonic()):
+                self._widen()
 
     def _queue(self) -> deque[memoryview | FilePiece]:
         if self._unsent is _NOTHING:
@@ -326,5 +329,8 @@ def _name(ask: Callable[[], object]) -> object:
 
 
 def _address(name: object) -> tuple[str, str]:
-    """Return host and port as text; ("", "") for unix sockets and peers that have left already."""
-    return (str(name[0]), str(name[1])) if isinstance(name, tuple) else ("", "")
+    """Return host and port as text; ("", "") for unix sockets and peers that have left already.
+
+    An IPv4 client of a socket for both (systemd's default, for one) is an IPv4 client.
+    """
+    return (str(name[0]).removeprefix(MAPPED), str(name[1])) if isinstance(name, tuple) else ("", "")

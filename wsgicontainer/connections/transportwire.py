@@ -22,6 +22,7 @@ from wsgicontainer.connections.outgoing import FilePiece, untaken
 from wsgicontainer.connections.overflow import Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier
+from wsgicontainer.messages import MAPPED
 
 READ_AHEAD = 65536
 """Octets of unread input after which the transport is paused."""
@@ -308,4 +309,4 @@ def _nobody() -> None:
 
 def _address(address: object) -> tuple[str, str]:
     host, port = getattr(address, "host", None), getattr(address, "port", None)
-    return ("", "") if host is None else (str(host), str(port))
+    return ("", "") if host is None else (str(host).removeprefix(MAPPED), str(port))

@@ -1,10 +1,19 @@
 """Endpoint descriptions: what an operator writes after `--port` becomes a Twisted server endpoint.
 
-`describe` reads them; `held` opens their sockets for other processes, and listens on such; `proxied` and `proxyheader`
-are `haproxy:`.
+`describe` reads them; `passed` and `adopted` are sockets that others have opened, `held` those that this process opens
+for others; `proxied` and `proxyheader` are `haproxy:`.
 """
 
-from wsgicontainer.endpoints.describe import endpoint_for
+from wsgicontainer.endpoints.describe import Circumstances, endpoint_for
 from wsgicontainer.endpoints.held import HeldPort, held_endpoint, inherited
+from wsgicontainer.endpoints.passed import Passed, passed_sockets
 
-__all__ = ["HeldPort", "endpoint_for", "held_endpoint", "inherited"]
+__all__ = [
+    "Circumstances",
+    "HeldPort",
+    "Passed",
+    "endpoint_for",
+    "held_endpoint",
+    "inherited",
+    "passed_sockets",
+]

@@ -1,41 +1,61 @@
-"""Turns endpoint descriptions into Twisted server endpoints: Twisted's own strings and plugins, `fd:N`, `haproxy:`.
+"""Turns endpoint descriptions into Twisted server endpoints: Twisted's own strings and plugins, and three of ours.
 
-TLS is no matter of endpoints here: what asks for it (`settings/securing.py`) was taken off before. Nothing is opened
-but for `fd:N`, whose socket is there already.
+    fd:N        a socket that a supervisor has opened
+    systemd:    a socket that systemd has passed
+    haproxy:    before any other: its peers are proxies
+
+TLS is no matter of endpoints here: what asks for it (`settings/securing.py`) was taken off before. Nothing is opened.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.endpoints import AdoptedStreamServerEndpoint, quoteStringArgument, serverFromString
+from attrs import frozen
+from twisted.internet.endpoints import quoteStringArgument, serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from wsgicontainer.endpoints.adopted import AdoptedEndpoint, family_of
+from wsgicontainer.endpoints.passed import Passed
 from wsgicontainer.endpoints.proxied import ProxiedEndpoint
 from wsgicontainer.errors import BootError, ConfigurationError
+from wsgicontainer.settings.activation import activated
 
 _WITH_BACKLOG = ("tcp", "tcp6", "unix")
 
 
-def endpoint_for(reactor: Any, description: str, backlog: int, trusts: Callable[[str], bool]) -> IStreamServerEndpoint:
-    """Return the endpoint of a description; `backlog` connections may wait to be accepted.
+@frozen
+class Circumstances:
+    """What a description alone does not say."""
 
-    `trusts(peer)` tells whether an address, or `unix:`, may send a PROXY header.
+    reactor: Any
+    backlog: int
+    """How many connections may wait to be accepted."""
+    trusts: Callable[[str], bool]
+    """Tells whether an address, or `unix:`, may send a PROXY header."""
+    passed: Passed
+    """What systemd has passed."""
+
+
+def endpoint_for(description: str, at: Circumstances) -> IStreamServerEndpoint:
+    """Return the endpoint of a description.
+
     Raises ConfigurationError for what is no description, BootError for an `fd:N` that is no listening socket.
     """
     kind, _, rest = description.partition(":")
     if kind == "fd":
-        return _adopted(reactor, description, rest)
+        return _adopted(at, description, rest)
+    if kind == "systemd":
+        wanted = activated(rest)
+        return AdoptedEndpoint(at.reactor, lambda: at.passed.find(description, wanted), at.backlog)
     if kind == "haproxy":
-        return ProxiedEndpoint(endpoint_for(reactor, rest, backlog, trusts), trusts)
+        return ProxiedEndpoint(endpoint_for(rest, at), at.trusts)
     full = description
     if kind in _WITH_BACKLOG and ":backlog=" not in description:
-        full += f":backlog={backlog}"
+        full += f":backlog={at.backlog}"
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, full)
+        endpoint: IStreamServerEndpoint = serverFromString(at.reactor, full)
     except OSError as error:
         raise BootError(
             f"--port {description}: {error.filename or 'a file'} can't be read ({error.strerror}); "
@@ -49,16 +69,13 @@ def endpoint_for(reactor: Any, description: str, backlog: int, trusts: Callable[
     return endpoint
 
 
-def _adopted(reactor: Any, description: str, number: str) -> IStreamServerEndpoint:
+def _adopted(at: Circumstances, description: str, number: str) -> IStreamServerEndpoint:
     try:
         descriptor = int(number)
-        with socket.socket(fileno=os.dup(descriptor)) as found:
-            family = found.family
-            if not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                raise OSError("it is not listening")
+        family_of(descriptor)
     except (ValueError, OSError) as error:
         raise BootError(
             f"--port {description}: descriptor {number} is no listening socket ({error}); "
             "have systemd or your supervisor pass one"
         ) from None
-    return AdoptedStreamServerEndpoint(reactor, descriptor, family)
+    return AdoptedEndpoint(at.reactor, lambda: descriptor, at.backlog)

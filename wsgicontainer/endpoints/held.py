@@ -16,22 +16,20 @@ from contextlib import suppress
 from typing import Any
 
 from attrs import define, field, frozen
-from twisted.internet import tcp, unix
 from twisted.internet.abstract import isIPv6Address
-from twisted.internet.defer import Deferred, execute
-from twisted.internet.interfaces import IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
-from zope.interface import implementer
 
-from wsgicontainer.endpoints.describe import endpoint_for
+from wsgicontainer.endpoints.adopted import AdoptedEndpoint
+from wsgicontainer.endpoints.describe import Circumstances, endpoint_for
+from wsgicontainer.endpoints.passed import Passed
 from wsgicontainer.endpoints.proxied import ProxiedEndpoint
 from wsgicontainer.errors import BootError, ConfigurationError
 
 _KNOWN = ("tcp", "tcp6", "unix", "systemd", "fd")
-_NOWHERE = b"\0held"
-"""What an adopted unix port takes for its path: it must neither chmod nor remove the holder's."""
+"""What several processes can accept from."""
 
 
 @frozen
@@ -68,10 +66,6 @@ class _Asked:
         """Take a path."""
         self.wish = _Wish(address, socket.AF_UNIX, backlog, mode, bool(wantPID))
 
-    def adoptStreamPort(self, descriptor: int, family: int, _factory: object) -> None:  # noqa: N802
-        """Take a socket that listens already."""
-        self.wish = _Wish(None, family, 0, found=socket.socket(fileno=os.dup(descriptor)))
-
 
 @define(eq=False)
 class HeldPort:
@@ -83,6 +77,10 @@ class HeldPort:
     """One for each slot, or only one."""
     shared: bool = False
     """Whether one socket serves all slots."""
+    passed: Passed = field(factory=lambda: Passed([]))
+    """What systemd has passed."""
+    early: bool = True
+    """Whether it is opened before privileges are shed."""
     _path: str = ""
     _lock: FilesystemLock | None = None
 
@@ -146,7 +144,12 @@ class HeldPort:
                 "workers; write --workers 1"
             )
         asked = _Asked()
-        endpoint = endpoint_for(asked, self.description, self.backlog, lambda _peer: False)
+        at = Circumstances(asked, self.backlog, lambda _peer: False, self.passed)
+        endpoint = endpoint_for(self.description.removeprefix("haproxy:"), at)
+        if isinstance(endpoint, AdoptedEndpoint):
+            found = socket.socket(fileno=endpoint.find())
+            found.setblocking(False)
+            return _Wish(None, found.family, self.backlog, found=found)
         failures: list[Failure] = []
         endpoint.listen(Factory()).addErrback(failures.append)
         if asked.wish is None:
@@ -201,40 +204,9 @@ def inherited(description: str) -> bool:
     return description.removeprefix("haproxy:").startswith(("fd:", "systemd:"))
 
 
-@implementer(IStreamServerEndpoint)
-class _Held:
-    """An endpoint on a socket that somebody else holds; it listens on a copy, and takes the descriptor."""
-
-    def __init__(self, reactor: Any, descriptor: int, backlog: int) -> None:
-        self._reactor, self._descriptor, self._backlog = reactor, descriptor, backlog
-
-    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:  # noqa: N803 (Twisted's name)
-        """Accept from it."""
-        return execute(self._adopt, protocolFactory)
-
-    def _adopt(self, factory: IProtocolFactory) -> Any:
-        try:
-            with socket.socket(fileno=os.dup(self._descriptor)) as found:
-                family = found.family
-            port: Any
-            if family == socket.AF_UNIX:
-                port = unix.Port._fromListeningDescriptor(self._reactor, self._descriptor, factory)  # noqa: SLF001
-                port._bindPath = _NOWHERE  # noqa: SLF001 (there is no other way)
-                port._shouldShutdown = False  # noqa: SLF001 (it would end listening for all)
-            else:
-                port = tcp.Port._fromListeningDescriptor(  # noqa: SLF001 (adoptStreamPort has no backlog)
-                    self._reactor, self._descriptor, family, factory
-                )
-        finally:
-            os.close(self._descriptor)
-        port.backlog = self._backlog
-        port.startListening()
-        return port
-
-
 def held_endpoint(
     reactor: Any, description: str, descriptor: int, backlog: int, trusts: Callable[[str], bool]
 ) -> IStreamServerEndpoint:
     """Return the endpoint of a description whose socket is there; `descriptor` is closed once it listens."""
-    endpoint: IStreamServerEndpoint = _Held(reactor, descriptor, backlog)
+    endpoint = AdoptedEndpoint(reactor, lambda: descriptor, backlog)
     return ProxiedEndpoint(endpoint, trusts) if description.startswith("haproxy:") else endpoint

@@ -145,6 +145,15 @@ class Exchange:
             self._abandon()
         self._end()
 
+    def answer_here(self) -> None:
+        """Have the responder answer without an application thread, unseen by the log. Runs in: its owner."""
+        try:
+            self.connection.route[1].respond(self)
+        except PeerGone:
+            self._abandon()
+        if self.content is not NOTHING:
+            self.content.close()
+
     def _end(self) -> None:
         """Drop the content and tell the access log; whatever goes wrong there, the connection goes on."""
         try:

@@ -27,6 +27,7 @@ from wsgicontainer.errors import PeerError, PeerGone
 from wsgicontainer.http.arrival import Arrival
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.head import KEPT, FieldBlock
+from wsgicontainer.http.health import Probe
 from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.refusal import record, refusal
 from wsgicontainer.http.site import Site
@@ -266,8 +267,8 @@ class Connection:
         if self._successor is None:
             return AGAIN
         self._buffer, self._step, self.deadline = b"", Connection._go_on_elsewhere, inf
+        self.site.roll.replace(self, self._successor)
         self.wire.hand_over(self._successor.noticed, self._successor.ready)
-        self.site.roll.strike(self)
         return self._go_on_elsewhere()
 
     def _go_on_elsewhere(self) -> int:
@@ -334,8 +335,17 @@ class Connection:
         return self._submit(exchange)
 
     def _submit(self, exchange: Exchange) -> int:
+        if isinstance(self.route[1], Probe):
+            return self._answer_here(exchange)
         self.deadline = inf
         return GIVEN if self.site.threads.submit(exchange) else self._too_many(exchange)
+
+    def _answer_here(self, exchange: Exchange) -> int:
+        """Answer at once; one that pipelines must not keep its reader busy, so nothing more is read from it."""
+        self._alone, exchange.keep = False, exchange.keep and not self._buffer
+        exchange.answer_here()
+        self._keep, self._mark, self._step = exchange.keep, None, Connection._flush
+        return AGAIN
 
     def _too_many(self, exchange: Exchange) -> int:
         exchange.refuse()

@@ -14,7 +14,8 @@ from zope.interface import implementer
 
 from wsgicontainer.interfaces import IExchange, IResponder
 
-_CHALLENGES = "/.well-known/acme-challenge/"
+_CHALLENGE = re.compile(r"/\.well-known/acme-challenge/[A-Za-z0-9_-]+")
+"""A token is base64url: what has a dot or another slash could mean any path to who answers it."""
 _HOST = re.compile(r"(\[[^\]]*\]|[^:]+)(?::([0-9]*))?")
 _ABSOLUTE = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ class Redirecting:
     def respond(self, exchange: IExchange) -> None:
         """Redirect, or have the responder answer. Runs in: application thread."""
         template, request = exchange.template, exchange.request
-        if template.get("wsgi.url_scheme") == "https" or request.path.startswith(_CHALLENGES):
+        if template.get("wsgi.url_scheme") == "https" or _CHALLENGE.fullmatch(request.path):
             self._responder.respond(exchange)
             return
         match = _HOST.fullmatch(request.fields.get("HTTP_HOST", ""))

@@ -23,6 +23,10 @@ class Routes:
         mounts = [(prefix, stand_before(responder)) for prefix, responder in self._mounts]
         return Routes(mounts, stand_before(self._fallback), self._server_wide)
 
+    def beside(self, mounts: Iterable[tuple[str, IResponder]]) -> Routes:
+        """Return the same routes with some more."""
+        return Routes([*self._mounts, *mounts], self._fallback, self._server_wide)
+
     def find(self, path: str) -> tuple[str, IResponder]:
         """Return the prefix that matched ("" for the fallback) and who answers there."""
         for prefix, responder in self._mounts:

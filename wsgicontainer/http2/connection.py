@@ -58,7 +58,10 @@ class Connection:
     def __init__(
         self, site: Site, wire: IWire, shared: Shared, own: IOwnership | None = None, octets: bytes = b""
     ) -> None:
-        """Begin; with `own`, the caller owns it and has received `octets` already. Runs in: whoever accepts it."""
+        """Begin; with `own`, the caller owns it, has received `octets` already and puts it on the roll.
+
+        Runs in: whoever accepts it.
+        """
         self.wire, self.site, self.shared, self.room = wire, site, shared, shared.room
         now = monotonic()
         self.deadline = now + site.clocks.header
@@ -79,7 +82,8 @@ class Connection:
         self._mark: int | None = None
         self._since = self._warned = 0.0
         self._step: Callable[[Connection], None] = Connection._serve
-        site.roll.enter(self)
+        if own is None:
+            site.roll.enter(self)
 
     # What others tell it
 

@@ -39,8 +39,8 @@ _FIRST_WINDOW = 65_535
 _SECTIONS, _SECTION_OCTETS = 16, 256
 """Field sections that are remembered of each connection, and the longest."""
 _UNBOUNDED = 2**31 - 1
-_LARGEST_FRAME = 65_536
-"""Octets of a frame of ours, however long the peer takes them: others have their turn after it."""
+_TURN = 65_536
+"""Octets of content that a stream may send before others have their turn, in as few frames as the peer takes."""
 _CLOSED = 1000
 """Ended streams whose end is remembered."""
 LOST = (H2Error, KeyError)
@@ -160,7 +160,7 @@ class Machine:
         machine.receive_data(PREFACE)  # `frames` has seen it
         self._window, self._windows = window, 4 * window
         self._owed, self._owed_of = 0, dict[int, int]()
-        self._ours = [machine.data_to_send(), window_update(0, self._windows - _FIRST_WINDOW)]
+        self._ours: list[bytes | memoryview] = [machine.data_to_send(), window_update(0, self._windows - _FIRST_WINDOW)]
         """Frames that we have made ourselves, and what of h2's has to go out before them."""
 
     @property
@@ -233,27 +233,28 @@ class Machine:
     def send_data(self, stream: int, data: bytes, last: bool) -> None:
         """Send content, not more than `room` has said.
 
-        What is not the last changes no state, only the windows: the state machine would copy it thrice.
+        What is not the last frame changes no state, only the windows: the state machine would copy it thrice.
         """
         h2 = self._h2
+        longest = h2.max_outbound_frame_size
+        before = max(len(data) - 1, 0) // longest * longest if last else len(data)
+        if before:
+            if not h2.streams[stream].open:
+                raise StreamClosedError(stream)
+            h2.streams[stream].outbound_flow_control_window -= before
+            h2.outbound_flow_control_window -= before
+            self._ours.append(h2.data_to_send())
+            if before <= longest:
+                self._ours += data_header(stream, before), data[:before]
+            else:
+                self._ours += _frames(stream, memoryview(data)[:before], longest)
         if last:
-            h2.send_data(stream, data, end_stream=True)
-            return
-        if not h2.streams[stream].open:
-            raise StreamClosedError(stream)
-        h2.streams[stream].outbound_flow_control_window -= len(data)
-        h2.outbound_flow_control_window -= len(data)
-        self._ours += (h2.data_to_send(), data_header(stream, len(data)), data)
+            h2.send_data(stream, data[before:], end_stream=True)
 
     def room(self, stream: int) -> int:
-        """Return how many octets of content may be sent in one frame; 0 or less if a window is closed."""
+        """Return how many octets of content may be sent in one turn; 0 or less if a window is closed."""
         h2 = self._h2
-        return min(
-            h2.outbound_flow_control_window,
-            h2.streams[stream].outbound_flow_control_window,
-            h2.max_outbound_frame_size,
-            _LARGEST_FRAME,
-        )
+        return min(h2.outbound_flow_control_window, h2.streams[stream].outbound_flow_control_window, _TURN)
 
     def reset(self, stream: int, code: int) -> None:
         """End a stream at once; nothing if it has ended."""
@@ -263,3 +264,13 @@ class Machine:
         except StreamClosedError:
             pass
 
+
+def _frames(stream: int, content: memoryview, longest: int) -> list[bytes | memoryview]:
+    """Cut content into DATA frames that are not the last: headers and pieces."""
+    header, end = data_header(stream, longest), len(content) // longest * longest
+    parts: list[bytes | memoryview] = []
+    for start in range(0, end, longest):
+        parts += header, content[start : start + longest]
+    if end < len(content):
+        parts += data_header(stream, len(content) - end), content[end:]
+    return parts

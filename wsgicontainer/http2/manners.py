@@ -20,6 +20,8 @@ SERVED = 3
 """What a request earns that was answered to its end: its frames' price."""
 SENT = 2
 """What a DATA frame of ours earns: a WINDOW_UPDATE for the stream, and one for the connection."""
+_FRAME = 16384
+"""Octets of a frame that every peer takes (RFC 9113 section 4.2); those that take longer ones have fewer to answer."""
 _LITTLE = 32
 """Octets of content below which a DATA frame costs as much as one without any, unless it is the last."""
 REFUSED = 5
@@ -57,6 +59,6 @@ class Manners:
         self._left = min(FULL, self._left + price)
 
     def sent(self, octets: int) -> None:
-        """Note a DATA frame of ours."""
+        """Note content of ours, in frames of at least _FRAME octets but for the last."""
         if octets >= _CRUMB:
-            self.earn(SENT)
+            self.earn(SENT * -(-octets // _FRAME))

@@ -18,6 +18,7 @@ from wsgicontainer.errors import PeerError
 from wsgicontainer.http.arrival import Arrival
 from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http.head import FieldBlock
+from wsgicontainer.http.health import Probe
 from wsgicontainer.http.refusal import record
 from wsgicontainer.http2.frames import ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM, Fault
 from wsgicontainer.http2.head import Field, Head, Heads, Malformed, request_line
@@ -25,6 +26,7 @@ from wsgicontainer.http2.manners import PROVOKED, REFUSED
 from wsgicontainer.http2.packing import CONTINUE, Framed
 from wsgicontainer.http2.stream import Stream, Unframed
 from wsgicontainer.messages import Request
+from wsgicontainer.telemetry.sparing import Sparing
 
 _log = Logger()
 _LONGEST = 8190
@@ -46,6 +48,8 @@ class Shared:
     framed: Framed = Factory(Framed)
     ended: Counter[int] = Factory(Counter)
     """Connections that were ended by us, by error code."""
+    sparing: Sparing = Factory(Sparing)
+    """Bounds what is said of them."""
 
     def has_room(self, own: int) -> bool:
         """Tell whether a connection that has `own` streams may have another.
@@ -56,16 +60,21 @@ class Shared:
         return not own or own < self.most - len(self.open)
 
     def tell(self, fault: Fault, client: str, streams: int) -> None:
-        """Count the end of a connection, and say it in one line."""
+        """Count the end of a connection, and say it in one line: one a minute for each code."""
         self.ended[fault.code] += 1
-        say = _log.warn if fault.code == ENHANCE_YOUR_CALM else _log.info
-        say(
-            "HTTP/2 connection of {client} ended with error {code}: {reason} ({streams} streams)",
-            client=client or "a unix socket",
-            code=fault.code,
-            reason=fault.reason,
-            streams=streams,
-        )
+        write = _log.warn if fault.code == ENHANCE_YOUR_CALM else _log.info
+
+        def say(others: int) -> None:
+            write(
+                "HTTP/2 connection of {client} ended with error {code}: {reason} ({streams} streams){others}",
+                client=client or "a unix socket",
+                code=fault.code,
+                reason=fault.reason,
+                streams=streams,
+                others=f"; so did {others} more that were not told" if others else "",
+            )
+
+        self.sparing.tell(fault.code, say)
 
 
 class Requests:
@@ -213,7 +222,10 @@ class Requests:
         # The stream lets go of it: each would hold the other until the collector comes.
         exchange, stream.exchange = stream.exchange, None
         assert exchange is not None
-        if not self._home.site.threads.submit(exchange):
+        if isinstance(stream.route[1], Probe):
+            exchange.answer_here()
+            stream.done = True
+        elif not self._home.site.threads.submit(exchange):
             exchange.refuse()
             stream.done = True
 

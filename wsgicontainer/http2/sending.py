@@ -81,10 +81,10 @@ class Sender:
                 filled += self._give(stream)
             except LOST:
                 self._home.drop(stream)
-        return True
+        return bool(self._turns)
 
     def _give(self, stream: Stream) -> int:
-        """Put the next frame of a stream into the state machine; return how many octets that were."""
+        """Put a stream's next frames into the state machine; return how many octets that were."""
         machine, number = self._home.machine, stream.number
         fields, last = stream.next_head()
         if fields is not None:
@@ -97,19 +97,23 @@ class Sender:
                 machine.send_data(number, b"", True)
             self._finish(stream)
             return _HEAD
-        if not stream.has_content():
-            self._turns.leave(stream)
-            return 0
+        return self._give_content(stream)
+
+    def _give_content(self, stream: Stream) -> int:
+        machine, number = self._home.machine, stream.number
         room = machine.room(number)
-        if room <= 0:
+        if room <= 0 or not stream.has_content():
             self._turns.leave(stream)
-            self._blocked[number] = stream
+            if stream.has_content():
+                self._blocked[number] = stream
             return 0
         data, last = stream.next_content(room)
         machine.send_data(number, data, last and not stream.broken)
         self._home.manners.sent(len(data))
         if last:
             self._finish(stream)
+        elif not stream.unsent:
+            self._turns.leave(stream)
         return len(data)
 
     def _finish(self, stream: Stream) -> None:

@@ -23,6 +23,11 @@ from wsgicontainer.http.exchange import Exchange
 from wsgicontainer.http2.head import Malformed
 from wsgicontainer.http2.packing import Packed
 
+_PART = 1 << 20
+"""Octets that go to disk before the connection's owner gets the lock."""
+_BREATH = 0.001
+"""Seconds that it has for that: a lock that is taken again at once wakes nobody."""
+
 
 class Unframed:
     """Content whose end a frame tells, of at most `most` octets (0: any); reads as `http.framing`'s readers do."""
@@ -156,9 +161,11 @@ class Stream:
                 before = self.sent
                 pace.see(before)
                 if pace.slow:
-                    self._kept -= room.disk.relieve(self._outbox)
-                    if self._kept <= room.budget:
-                        return
+                    moved = room.disk.relieve(self._outbox, _PART)
+                    self._kept -= moved
+                    if moved:  # whoever reads for all may wait for the lock
+                        changed.wait(_BREATH)
+                        continue
                 began = monotonic()
                 changed.wait(pace.next_wait())
                 pace.waits(monotonic() - began, self.sent - before)
@@ -174,6 +181,8 @@ class Stream:
 
     def next_head(self) -> tuple[Packed | None, bool]:
         """Return a head that has to go out before all content, and whether nothing follows."""
+        if self._outbox and not self._heads:
+            return None, False
         with self._lock:
             fields = self._heads.popleft() if self._heads else None
             return fields, self._at_end()

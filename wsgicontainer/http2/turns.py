@@ -31,6 +31,10 @@ class Turns(Generic[_S]):
         self._levels: list[tuple[deque[_S], list[_S]]] = [(deque(), []) for _ in range(LEVELS)]
         self._in: set[int] = set()
 
+    def __bool__(self) -> bool:
+        """Tell whether anybody takes part."""
+        return bool(self._in)
+
     def add(self, stream: _S) -> None:
         """Let a stream take part, unless it does already."""
         if stream.number in self._in:

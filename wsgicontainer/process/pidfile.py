@@ -16,14 +16,15 @@ class PidFile(Service):
 
     name = "pid-file"
 
-    def __init__(self, path: str) -> None:
-        """Remember where."""
-        self._path = Path(path).absolute()
+    def __init__(self, path: str, early: bool = True) -> None:
+        """Remember where; if it is not `early`, it is written as the user that the server becomes."""
+        self._path, self._early = Path(path).absolute(), early
 
     def privilegedStartService(self) -> None:
         """Write it before privileges are shed."""
         super().privilegedStartService()
-        self._write()
+        if self._early:
+            self._write()
 
     def startService(self) -> None:
         """Write it, unless that is done."""

@@ -10,7 +10,24 @@ _log = Logger()
 
 
 class OrderedService(MultiService):
-    """Its children's order is the order of dependence: the first is there before and after all the others."""
+    """Its children's order is the order of dependence: the first is there before and after all the others.
+
+    Whether somebody calls `privilegedStartService` (`twistd` does) or not (`twist`): it comes once, before the start.
+    """
+
+    _prepared = False
+
+    def privilegedStartService(self) -> None:
+        """Do what may need privileges."""
+        self._prepared = True
+        super().privilegedStartService()
+
+    def startService(self) -> None:
+        """Start, after what may need privileges."""
+        if not self._prepared:
+            self.privilegedStartService()
+        self._prepared = False
+        super().startService()
 
     def stopService(self) -> Deferred[None]:
         """Stop the last child first and wait for it before the next."""

@@ -53,6 +53,8 @@ class Listener:
     factory: Taking
     secure: bool = False
     """Whether it speaks TLS."""
+    early: bool = True
+    """Whether it is opened before privileges are shed, or as the user that the server becomes."""
     held: bool = False
     """Whether another process holds its socket: then what waits in its queue is not lost when this one goes."""
     shared: bool = False
@@ -74,13 +76,14 @@ class WebService(Service):
     ) -> None:
         """`graceful` is how many seconds a drain waits for what runs."""
         self.reactor = self._reactor = reactor
-        self._listeners = list(listeners)
         self._site, self._roll, self._graceful = site, roll, graceful
         self._ports: list[Any] = []
         self._held: dict[int, list[Any]] = {}
         self.empty = True
         """Whether a drain has to accept what waits in the kernel's queue, as nobody else will."""
-        self._listening = self._hurried = False
+        self._opening: list[tuple[Any, Listener]] | None = None
+        """Those that are open, while others are opened with them."""
+        self._listeners, self._hurried = list(listeners), False
         self._sweeper = LoopingCall(lambda: roll.sweep(monotonic()))
         self._sweeper.clock = reactor
         self._reliever = LoopingCall(roll.make_room)
@@ -90,18 +93,26 @@ class WebService(Service):
     def privilegedStartService(self) -> None:
         """Listen before privileges are shed. Raises BootError for a port that can't be had."""
         super().privilegedStartService()
-        self._listen()
+        self._listen([each for each in self._listeners if each.early])
 
     def startService(self) -> None:
-        """Listen, unless that is done, and look after the connections' clocks. Raises BootError."""
+        """Listen wherever that is not done, and look after the connections' clocks. Raises BootError."""
         super().startService()
-        self._listen()
+        self._listen(list(self._listeners))
         self._sweeper.start(SWEEP, now=False)
 
     def stopService(self) -> Deferred[None]:
         """Drain; fires when every connection has ended or was cut."""
         super().stopService()
         return Deferred.fromCoroutine(self._drain())
+
+    def ready(self) -> bool:
+        """Tell whether requests are wanted: it has started, and does not drain. Runs in: any."""
+        return bool(self.running) and not self._site.draining
+
+    def connections(self) -> int:
+        """Count those that are open."""
+        return len(self._roll)
 
     def hurry(self) -> None:
         """Cut a drain short: what still runs is not waited for."""
@@ -121,23 +132,32 @@ class WebService(Service):
             if not self._site.draining:
                 port.startReading()
 
-    def _listen(self) -> None:
-        if self._listening:
-            return
-        self._listening = True
-        for listener in self._listeners:
+    def _listen(self, listeners: Sequence[Listener]) -> None:
+        self._opening = []
+        for listener in listeners:
+            self._listeners.remove(listener)
             failures: list[Failure] = []
             waiting = listener.endpoint.listen(listener.factory)
             waiting.addCallbacks(self._opened, failures.append, callbackArgs=(listener,))
             if failures:
                 self._abandon()
                 raise _refusal(listener.description, failures[0])
+        # Only now: threads accept from here on, and what they answer may depend on any port.
+        opened, self._opening = self._opening, None
+        for port, listener in opened:
+            self._take_over(port, listener)
 
     def _opened(self, port: Any, listener: Listener) -> None:
-        port = listener.factory.adopt(port)
-        self._ports.append(port)
         if listener.secure and not self._site.https_port:
             self._site.https_port = getattr(port.getHost(), "port", 0)
+        if self._opening is None:  # an endpoint that took its time
+            self._take_over(port, listener)
+        else:
+            self._opening.append((port, listener))
+
+    def _take_over(self, port: Any, listener: Listener) -> None:
+        port = listener.factory.adopt(port)
+        self._ports.append(port)
         _bound_unsent(port)
         _bound_accepts(port, _one if listener.shared else self._roll.room)
         if self._reliever.running or self._site.draining:
@@ -167,9 +187,9 @@ class WebService(Service):
             port.stopListening()
 
     def _abandon(self) -> None:
-        for port in self._ports:
+        for port in [*self._ports, *(port for port, _ in self._opening or ())]:
             port.stopListening()
-        self._ports.clear()
+        self._ports, self._opening = [], None
 
     async def _drain(self) -> None:
         self._site.draining = True
@@ -268,6 +288,8 @@ def where(host: Any, secure: bool, description: str) -> str:
 
 def _refusal(description: str, failure: Failure) -> BootError:
     error = failure.value
+    if isinstance(error, BootError):
+        return error
     reason: object = error.socketError if isinstance(error, CannotListenError) else error
     text = getattr(reason, "strerror", None) or reason
     return BootError(f"--port {description} can't be opened ({text}); choose another port, or stop what listens there")

@@ -170,6 +170,36 @@ def _parse_variable(text: str) -> tuple[str, str]:
 VARIABLE = Kind("K=V", _parse_variable, "=".join)
 
 
+def _parse_account(text: str) -> str:
+    if not re.fullmatch(r"[^\s:\0/-][^\s:\0/]*", text):
+        raise Wrong("is neither a name nor a number")
+    return text
+
+
+ACCOUNT = Kind("NAME|ID", _parse_account)
+"""A user or group; whether it exists is asked at boot."""
+
+
+def _parse_umask(text: str) -> str:
+    if not re.fullmatch(r"(0o)?[0-7]{1,4}", text.strip()) or int(text, 8) > 0o777:
+        raise Wrong("is not an octal number from 000 to 777")
+    return f"{int(text, 8):03o}"
+
+
+UMASK = Kind("OCTAL", _parse_umask)
+
+
+def _parse_title(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise Wrong("is not a name")
+    if len(text.encode()) > 15:
+        raise Wrong("has more than the 15 octets that the kernel keeps", text.encode()[:15].decode(errors="ignore"))
+    return text
+
+
+TITLE = Kind("NAME", _parse_title)
+
+
 # Escapes ----------------------------------------------------------------------------------
 
 

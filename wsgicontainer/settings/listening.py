@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 from types import MappingProxyType
 
+from wsgicontainer.settings.activation import activated
 from wsgicontainer.settings.kinds import Kind, Wrong, escape, split_escaped
 from wsgicontainer.settings.securing import KINDS, secured
 
@@ -23,7 +24,7 @@ def _parse_endpoint(text: str) -> str:
         raise Wrong("does not say what to listen on", f"tcp:{text}" if text.isdecimal() else "")
     if kind in ("txacme", "le", "lets"):
         raise Wrong(f"asks for {kind}:, which this version does not have", "txsni:/etc/certificates:tcp:443")
-    if rest[0].startswith("//") or (kind not in (*_ENDPOINTS, *KINDS) and _looks_like_host(text)):
+    if rest[0].startswith("//") or (kind not in (*_ENDPOINTS, *KINDS, "systemd") and _looks_like_host(text)):
         raise Wrong("is an address, not an endpoint", _mend_address(text))
     tls = secured(text)
     if tls is not None:
@@ -32,6 +33,8 @@ def _parse_endpoint(text: str) -> str:
         _parse_endpoint(text.partition(":")[2])
     elif kind in _ENDPOINTS:
         _ENDPOINTS[kind](kind, rest[0])
+    elif kind == "systemd":
+        activated(text.partition(":")[2])
     return text
 
 
@@ -58,7 +61,6 @@ _ENDPOINTS: Mapping[str, Callable[[str, str], None]] = MappingProxyType(
         "tcp6": _check_tcp,
         "fd": _check_descriptor,
         "unix": _check_filled,
-        "systemd": _check_filled,
     }
 )
 

@@ -82,7 +82,7 @@ class Option:
     def complaint(self, what: str, mend: str, spelling: Spelling) -> ConfigurationError:
         """Make the operator's sentence: the option, what is wrong, what to write instead."""
         words = {"name": self.name, "variable": self.variable, "attribute": self.attribute}
-        quoted = mend if re.fullmatch(r"[0-9]+(\.[0-9]+)?", mend) else f'"{mend}"'
+        quoted = mend if re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]+)?", mend) else f'"{mend}"'
         example = spelling.example.format(value=mend, quoted=quoted, **words)
         return ConfigurationError(f"{spelling.name.format(**words)}: {what}; write {example}")
 

@@ -53,6 +53,15 @@ def tls_of(port: str, certfile: str | None, keyfile: str | None) -> Secured | No
     return secured(port) or (Secured(port, files=files) if files else None)
 
 
+def is_file(description: str) -> bool:
+    """Tell whether what is listened on is a file: a unix socket that has a place in a folder. Raises Wrong."""
+    tls = secured(description)
+    kind, _, rest = (description if tls is None else tls.inside).partition(":")
+    if kind == "haproxy":
+        return is_file(rest)
+    return kind == "unix" and not rest.startswith("\0")
+
+
 def _txsni(rest: str) -> Secured:
     match = _FIRST.fullmatch(rest)
     folder = split_escaped(match[1], ":")[0] if match else ""

@@ -65,6 +65,14 @@ def _parse_mount(text: str) -> Mount:
     return Mount(_parse_prefix(prefix), _part(_parse_application, app, f"{prefix}={{}}"))
 
 
+PREFIX = Kind("PREFIX", _parse_prefix)
+
+
+def probe_paths(prefix: str) -> tuple[str, str]:
+    """Return where `--health` answers: whether it lives, and whether it is ready."""
+    return f"{prefix.rstrip('/')}/live", f"{prefix.rstrip('/')}/ready"
+
+
 MOUNT = Kind("/PREFIX=APP", _parse_mount)
 
 

@@ -19,7 +19,7 @@ from wsgicontainer.settings import kinds, listening, sites, workforce
 from wsgicontainer.settings.kinds import Kind, Plain
 from wsgicontainer.settings.option import PYTHON, Option, Spelling
 from wsgicontainer.settings.securing import secured
-from wsgicontainer.settings.sites import Mount, Static, Timer
+from wsgicontainer.settings.sites import Mount, Static, Timer, probe_paths
 
 
 def count_cores() -> int:
@@ -88,6 +88,15 @@ class Settings:
         repeatable=True,
         attribute="statics",
     ).field()
+    health: str | None = Option(
+        "health",
+        sites.PREFIX,
+        _WEB,
+        "answer probes at PREFIX/live and PREFIX/ready on every port",
+        "Off unless asked. No application thread is needed for it, and no line of the access log is written. ready is"
+        " 503 once the server drains.",
+        "/-",
+    ).field()
     timers: tuple[Timer, ...] = Option(
         "timer",
         sites.TIMER,
@@ -138,8 +147,8 @@ class Settings:
         kinds.FLAG,
         _PORTS,
         "answer 308 to the https URL on ports without TLS",
-        "What a trusted proxy has received over TLS is served; so is /.well-known/acme-challenge/. The URL's port is"
-        " that of the first port with TLS.",
+        "What a trusted proxy has received over TLS is served; so is /.well-known/acme-challenge/TOKEN. The URL's port"
+        " is that of the first port with TLS.",
         "true",
         default=False,
     ).field()
@@ -575,6 +584,50 @@ class Settings:
         "twist has none; with twistd use twistd's own --pidfile.",
         "wsgicontainer.pid",
     ).field()
+    user: str | None = Option(
+        "user",
+        kinds.ACCOUNT,
+        _PROCESS,
+        "become this user once every port is open",
+        "root may open ports below 1024; nothing else should run as root. The application is imported as this user,"
+        " too. Without --group its own groups come with it. With twistd, its --uid does not cover the import.",
+        "www-data",
+    ).field()
+    group: str | None = Option(
+        "group",
+        kinds.ACCOUNT,
+        _PROCESS,
+        "become this group once every port is open",
+        "For a user that has another group than the files it needs. Without --user, only the group changes.",
+        "www-data",
+    ).field()
+    umask: str | None = Option(
+        "umask",
+        kinds.UMASK,
+        _PROCESS,
+        "permissions that new files never have",
+        "027 keeps what the application writes from everybody else. A unix: port has its own mode=.",
+        "027",
+        default_text="what it was started with",
+    ).field()
+    name: str | None = Option(
+        "name",
+        kinds.TITLE,
+        _PROCESS,
+        "what ps -o comm, top and pgrep call the process",
+        "For who runs several. The kernel keeps 15 octets.",
+        "mysite",
+    ).field()
+    init: bool = Option(
+        "init",
+        kinds.FLAG,
+        _PROCESS,
+        "be an init: fork a server, reap orphans, pass signals on to it",
+        "As process 1, in a container, it always is: no tini is needed. Elsewhere it reaps what the application's"
+        " own children leave behind. A .tac file has none.",
+        "true",
+        default=False,
+    ).field()
 
     def __attrs_post_init__(self) -> None:
         """Check what no value can know alone."""
@@ -680,7 +733,8 @@ def _check_routes(settings: Settings) -> None:
     prefixes = (*root, *(mount.prefix for mount in settings.mounts), *(static.prefix for static in settings.statics))
     if not prefixes:
         raise ConfigurationError("APP: there is nothing to serve; write twist wsgicontainer mysite.wsgi:application")
-    _check_repeats("--mount and --static", prefixes)
+    probed = () if settings.health is None else probe_paths(settings.health)
+    _check_repeats("--mount, --static and --health", (*prefixes, *probed))
 
 
 def _check_proxies(settings: Settings) -> None:

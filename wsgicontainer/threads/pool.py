@@ -27,6 +27,7 @@ from zope.interface import implementer
 from wsgicontainer.errors import BootError
 from wsgicontainer.interfaces import IInterrupted, IJob, IReplacedThreads
 from wsgicontainer.threads.machine import LedSet, Machine, Watched, cpu_clock
+from wsgicontainer.threads.progress import Progress
 from wsgicontainer.threads.tick import SHARED_WAITING_BELOW, WAITING_BELOW, Mood, Tick
 
 _log = Logger()
@@ -61,6 +62,7 @@ class ApplicationThreads:
         self._clocks: dict[int, int | None] = {}
         self._awake = self._count = self._finished = self._written_off = 0
         self._running = False
+        self._dropped, self._progress = 0, Progress()
         self._tick = Tick(WAITING_BELOW if led is not None else SHARED_WAITING_BELOW)
         self._mood = Mood.MOVING
         self._reader: Watched | None = None
@@ -102,6 +104,7 @@ class ApplicationThreads:
     def sweep(self, now: float) -> None:
         """Have jobs that waited too long say so, also when every thread is stuck; `now` on the monotonic clock."""
         for job in self._overdue(now):
+            self._dropped += 1
             job.run()
 
     def _overdue(self, now: float) -> list[IJob]:
@@ -117,8 +120,20 @@ class ApplicationThreads:
         return overdue
 
     def pulse(self) -> tuple[int, int]:
-        """Tell how many jobs wait, and how many are done so far. Runs in: any."""
-        return len(self._queue), self._finished
+        """Tell how many jobs wait, and how many were done or dropped so far. Runs in: any."""
+        return len(self._queue), self._finished + self._dropped
+
+    def moving(self) -> bool:
+        """Tell whether a thread has taken or ended a job since the last call, or none waited."""
+        try:
+            head = id(self._queue[0])  # a thread may take it meanwhile
+        except IndexError:
+            head = 0
+        return self._progress.look(self._finished, self._dropped, head)
+
+    def waiting(self) -> int:
+        """Count the jobs that no thread has taken yet. Runs in: any."""
+        return len(self._queue)
 
     def left(self) -> int:
         """Count the threads that have not ended, without those that were written off."""

@@ -126,6 +126,15 @@ class Certificates:
         if changed:
             self._reindex()
 
+    def unreadable(self) -> str | None:
+        """Return a file, or the folder, that was read and can't be any more; None if all can."""
+        try:
+            listing = self._layout()
+        except OSError as error:
+            return str(error.filename)
+        files = (file for several in listing.values() for each in several for file in each)
+        return next((file for file in files if not os.access(file, os.R_OK)), None)
+
     def _tell(self, sentence: str) -> None:
         if sentence != self._told:
             self._told = sentence

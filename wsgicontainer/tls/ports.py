@@ -58,6 +58,18 @@ class Presented:
         for certificates, _ in self._sources.values():
             certificates.look()
 
+    def tell_unreadable(self, label: str) -> None:
+        """Tell, once, which keys are served but can't be read any more, now that the server runs as somebody else."""
+        for certificates, _ in self._sources.values():
+            file = certificates.unreadable()
+            if file is not None:
+                _log.warn(
+                    "{file} can't be read with {label}: it is served, but renewals are not seen until the next start; "
+                    "let a group of that user read it",
+                    file=file,
+                    label=label,
+                )
+
     def _source(self, name: str | Files, certificates: Certificates) -> tuple[Certificates, SSLContext]:
         if name not in self._sources:
             certificates.look()

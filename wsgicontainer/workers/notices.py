@@ -17,33 +17,32 @@ _log = Logger()
 class Notices:
     """Several listeners as one."""
 
+    patience: float | None = None
+
     def __init__(self, listeners: Sequence[IOperatorNotices]) -> None:
         """Tell these."""
-        self._listeners, self._status = listeners, ""
+        self._listeners, self._status = [each for each in listeners if each.heard], ""
+        self.heard = bool(self._listeners)
 
-    def ready(self) -> None:
+    def ready(self, text: str) -> None:
         """Pass it on."""
-        self._tell(lambda each: each.ready())
+        self._tell(lambda each: each.ready(text))
 
     def reloading(self) -> None:
         """Pass it on."""
         self._tell(lambda each: each.reloading())
 
-    def reloaded(self) -> None:
-        """Pass it on."""
-        self._tell(lambda each: each.reloaded())
+    def reloaded(self, reason: str | None = None) -> None:
+        """Pass it on; `reason` says why the old goes on."""
+        self._tell(lambda each: each.reloaded(reason))
 
-    def reload_failed(self, reason: str) -> None:
+    def stopping(self, text: str) -> None:
         """Pass it on."""
-        self._tell(lambda each: each.reload_failed(reason))
-
-    def stopping(self) -> None:
-        """Pass it on."""
-        self._tell(lambda each: each.stopping())
+        self._tell(lambda each: each.stopping(text))
 
     def alive(self) -> None:
-        """Pass it on."""
-        self._tell(lambda each: each.alive())
+        """Pass it on to those who lose patience otherwise."""
+        self._tell(lambda each: each.alive() if each.patience is not None else None)
 
     def status(self, text: str) -> None:
         """Pass it on if it has changed."""
@@ -53,8 +52,7 @@ class Notices:
 
     def status_of(self, crew: Crew | None) -> None:
         """Say how many workers serve."""
-        if crew is not None:
-            self.status(f"{sum(worker.listens() for worker in crew)} workers, generation {crew.number}")
+        self.status(described(crew))
 
     def _tell(self, tell: Callable[[IOperatorNotices], object]) -> None:
         for each in self._listeners:
@@ -62,3 +60,9 @@ class Notices:
                 tell(each)
             except Exception:  # noqa: BLE001 (whoever listens must not stop the workers)
                 _log.failure("A notice failed")
+
+
+def described(crew: Crew | None) -> str:
+    """Say in a line how many workers serve."""
+    serving = sum(worker.listens() for worker in crew or ())
+    return f"{serving} workers, generation {crew.number if crew else 0}"

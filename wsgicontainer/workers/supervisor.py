@@ -23,7 +23,7 @@ from wsgicontainer.settings import Settings
 from wsgicontainer.workers import takeover, watching
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
-from wsgicontainer.workers.notices import Notices
+from wsgicontainer.workers.notices import Notices, described
 from wsgicontainer.workers.plan import COMING, Action, Do, Phase, plan
 from wsgicontainer.workers.schedule import Schedule
 from wsgicontainer.workers.worker import Worker
@@ -37,7 +37,7 @@ ZYGOTE_ENDS = 2.0
 """Seconds that a zygote has to end by itself."""
 SUDDEN = 2.0
 """Seconds that workers have to end when nothing is waited for."""
-FIXED = ("ports", "backlog", "pid_file")
+FIXED = ("ports", "backlog", "pid_file", "user", "group", "init", "name")
 """Settings that a reload can't change: what only the supervisor has, from its start on."""
 
 
@@ -79,7 +79,7 @@ class Supervisor(Service):
         """Zygotes that are to end -> when they are killed."""
         self._numbers = self._generations = 0
         self._served = self._stopping = self._hurried = self._again = self._looking = self._upgrading = False
-        self._opened = self._upgrade_wanted = False
+        self._upgrade_wanted = False
         self._looked_at = 0.0
         self._looks = LoopingCall(self._tick)
         self._looks.clock = self._reactor
@@ -92,27 +92,26 @@ class Supervisor(Service):
     def privilegedStartService(self) -> None:
         """Open the ports before privileges are shed. Raises BootError."""
         super().privilegedStartService()
-        self._open()
+        self._open(early=True)
 
     def startService(self) -> None:
-        """Open the ports, unless that is done, and have the first generation made. Raises BootError."""
+        """Open the ports that are opened as the user, and have the first generation made. Raises BootError."""
         super().startService()
-        self._open()
+        self._open(early=True)
+        self._open(early=False)
         self._reactor.callWhenRunning(self._begin)
 
-    def _open(self) -> None:
-        if self._opened:
-            return
-        self._opened = True
+    def _open(self, *, early: bool) -> None:
         if self._around.note is not None:  # they are open already
             return
-        for number, port in enumerate(self._ports):
-            try:
-                port.open(self._slots)
-            except ConfigurationError:
-                for each in self._ports[:number]:
-                    each.close()
-                raise
+        for port in self._ports:
+            if port.early is early and not port.sockets:
+                try:
+                    port.open(self._slots)
+                except ConfigurationError:
+                    for each in self._ports:
+                        each.close()
+                    raise
 
     def _begin(self) -> None:
         self._looks.start(LOOK, now=False)
@@ -138,7 +137,7 @@ class Supervisor(Service):
         self._current, self._leaving = crews[0], crews[1:]
         self._schedule.follow(self._settings.timers)
         self._around.announce()
-        self._notices.ready()
+        self._notices.ready(described(self._current))
         _log.info("The new supervisor has taken over {count} workers", count=len(crews[0].workers))
         if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
             self._count = fresh.workers
@@ -180,7 +179,7 @@ class Supervisor(Service):
     def _not_upgraded(self, reason: str) -> None:
         self._upgrading = False
         _log.error("The upgrade failed, and everything goes on as before: {reason}", reason=reason)
-        self._notices.reload_failed(reason)
+        self._notices.reloaded(reason)
         self._reload_again()
 
     def _all(self) -> Iterator[Worker]:
@@ -205,7 +204,7 @@ class Supervisor(Service):
 
     async def _stop(self) -> None:
         self._stopping = True
-        self._notices.stopping()
+        self._notices.stopping(f"Draining: {described(self._current)}")
         self._give_up_coming()
         self._schedule.follow(())
         for crew in self._crews():
@@ -324,6 +323,7 @@ class Supervisor(Service):
         now = self._reactor.seconds()
         late, self._looked_at = now - self._looked_at > watching.FRESH, now
         self._reap_zygotes()
+        self._machine.reap(self._known())
         for crew in self._crews():
             crew.wait_for_orphans()
             if not late:  # otherwise it was this process that stood still, and beats wait to be read
@@ -416,7 +416,7 @@ class Supervisor(Service):
         if not self._served:
             self._served = True
             self._around.announce()
-            self._notices.ready()
+            self._notices.ready(described(self._current))
             return
         before, self._current, self._coming = self._current, crew, None
         self._settings = crew.settings
@@ -454,7 +454,7 @@ class Supervisor(Service):
 
     def _reload_failed(self, reason: str) -> None:
         _log.error("The reload failed, and the old code goes on serving: {reason}", reason=reason)
-        self._notices.reload_failed(reason)
+        self._notices.reloaded(reason)
         self._reload_again()
 
     def _give_up_coming(self) -> None:
@@ -489,6 +489,10 @@ class Supervisor(Service):
         pid = crew.close()
         if pid:
             self._zygotes[pid] = self._reactor.seconds() + ZYGOTE_ENDS
+
+    def _known(self) -> set[int]:
+        """Return the processes whose ends are waited for by somebody; any other child was adopted."""
+        return {*self._zygotes, *(crew.zygote for crew in self._crews()), *(worker.pid for worker in self._all())}
 
     def _reap_zygotes(self) -> None:
         for pid, until in list(self._zygotes.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as some
 
 from wsgicontainer.connections import overflow
 from wsgicontainer.connections.outgoing import FilePiece
-from wsgicontainer.connections.overflow import DEBT, FAST, FAST_RATE, PROVEN, Disk, Overflow, Pace, Room
+from wsgicontainer.connections.overflow import FAST, FAST_RATE, PROVEN, Disk, Overflow, Pace, Room
 from wsgicontainer.errors import PeerGone
 
 
@@ -33,16 +34,21 @@ def close(unsent: deque[Any]) -> None:
     unsent.clear()
 
 
-@given(some.lists(some.lists(some.binary(min_size=1, max_size=9), max_size=5), max_size=5), some.integers(0, 60))
-def test_order_and_bound(rounds, most):
-    """Whatever is kept and however much of it has room on disk: the same octets in the same order."""
+@given(
+    some.lists(some.lists(some.binary(min_size=1, max_size=9), max_size=5), max_size=5),
+    some.integers(0, 60),
+    some.sampled_from([1, 4, inf]),
+)
+def test_order_and_bound(rounds, most, part):
+    """Whatever is kept, and however much of it has room on disk or goes there at once: the same octets, in order."""
     disk, unsent, all_of_it = Disk(most), deque[Any](), b""
     for pieces in rounds:
         for piece in pieces:
             unsent.append(memoryview(piece))
             all_of_it += piece
         in_memory = sum(len(piece) for piece in unsent if not isinstance(piece, FilePiece))
-        moved = disk.relieve(unsent)
+        moved = disk.relieve(unsent, part)
+        assert moved <= part
         assert in_memory - moved == sum(len(piece) for piece in unsent if not isinstance(piece, FilePiece))
         assert sum(piece.count for piece in unsent if isinstance(piece, FilePiece)) <= most
         assert content(unsent) == all_of_it
@@ -152,19 +158,19 @@ def test_what_is_taken_while_nobody_waits_proves_nothing():
         pace.waited = FAST / 2
         pace.see(progress)
     assert pace.waited == FAST / 2
-    assert not pace.fast
 
 
-def test_a_peer_proves_fast_by_a_mebibyte_that_it_takes_without_debt():
+def test_a_peer_proves_fast_by_a_mebibyte_that_it_takes_in_a_row():
     pace = Pace(Room(0, 10.0))
-    pace.waits(DEBT * 0.9, 0)  # a moment for which nothing has come is none
-    pace.waits(0.0, PROVEN - 1)
-    assert not pace.fast
-    pace.waits(FAST, 1)  # this one it did not
-    pace.waits(0.0, PROVEN // 2)
-    assert not pace.fast
-    pace.waited = 0.0
-    pace.waits(0.0, PROVEN - 1)
-    assert not pace.fast
-    pace.waits(0.0, 1)
-    assert pace.fast
+    within = PROVEN / FAST_RATE
+    assert not pace.proves(5 * PROVEN, 100.0)  # nobody knows since when
+    assert not pace.proves(6 * PROVEN - 1, 100.0 + within)
+    assert pace.proves(6 * PROVEN, 100.0 + within)
+    assert not pace.proves(6 * PROVEN, 100.0 + within), "each proof begins anew"
+
+
+def test_a_peer_that_takes_as_much_slowly_proves_nothing():
+    pace = Pace(Room(0, 10.0))
+    rests = 1.01 * PROVEN / FAST_RATE
+    assert not any(pace.proves(number * PROVEN, number * rests) for number in range(10))
+    assert not any(pace.proves(number * 1000, number * 0.001) for number in range(10_000, 20_000))

@@ -65,6 +65,24 @@ def test_it_is_what_others_expect():
     verifyObject(IOpenConnection, Open())
 
 
+def test_a_connection_that_takes_anothers_place_is_not_counted_twice():
+    """The last that may be open becomes HTTP/2: there is nobody more, and accepting goes on."""
+    roll = Roll(2)
+    reactor = Reactor(roll)
+    before, after, other = Open(), Open(), Open()
+    roll.enter(before)
+    roll.replace(before, after)
+    assert len(roll) == 1 and list(roll) == [after]
+    roll.enter(other)  # two: now it is full
+    reactor.turn()
+    assert not reactor.accepting
+    roll.strike(before)  # it is nobody's place any more
+    assert len(roll) == 2
+    roll.strike(after)
+    reactor.turn()
+    assert list(roll) == [other] and reactor.accepting
+
+
 def test_accepting_pauses_at_the_limit_and_goes_on_below_it():
     roll = Roll(2)
     reactor = Reactor(roll)

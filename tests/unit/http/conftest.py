@@ -160,6 +160,9 @@ class MemoryRoll:
     def enter(self, connection: IOpenConnection) -> None:
         self.open.append(connection)
 
+    def replace(self, before: IOpenConnection, after: IOpenConnection) -> None:
+        self.open[self.open.index(before)] = after
+
     def strike(self, connection: IOpenConnection) -> None:
         self.open.remove(connection)
 

@@ -52,6 +52,19 @@ def test_what_came_over_tls_and_what_proves_our_name_is_served() -> None:
 
 
 @pytest.mark.parametrize(
+    "target",
+    ["", "../x", "a/../../x", "%2e%2e/x", "a%2f..%2fx", "a/b", "..%5cx", "a.b", "a%00", "%2e%2e%2fx", ";/x", "a%0a"],
+)
+def test_only_a_challenge_is_served_without_tls(target: str) -> None:
+    """A path that could be taken for another one is no challenge: nothing else of the site is to be had this way."""
+    exchange = answered(f"/.well-known/acme-challenge/{target}")
+    assert (exchange.code, exchange.field("Location")) == (
+        308,
+        f"https://a.example/.well-known/acme-challenge/{target}",
+    )
+
+
+@pytest.mark.parametrize(
     ("asked", "local", "port", "url"),
     [
         ("", "80", 443, "https://h"),

@@ -6,14 +6,17 @@ from collections import deque
 
 import pytest
 from hyperframe.frame import SettingsFrame
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
-from tests.unit.http.conftest import House
+from tests.unit.http.conftest import House, MemoryRoll
 from tests.unit.http2.conftest import Peer, goaway
 from wsgicontainer.connections.overflow import Room
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http2.connection import Connection, successor
-from wsgicontainer.http2.frames import PREFACE, PROTOCOL_ERROR
+from wsgicontainer.http2.frames import ENHANCE_YOUR_CALM, PREFACE, PROTOCOL_ERROR, Fault
 from wsgicontainer.http2.requests import Shared
+from wsgicontainer.telemetry.sparing import PERIOD, Sparing
 
 BEGIN = PREFACE + SettingsFrame(0).serialize()
 
@@ -60,6 +63,19 @@ def test_however_it_is_cut(at):
     assert front.take().startswith(b"\0\0")
 
 
+def test_its_place_on_the_roll_is_the_first_ones():
+    """There are never two, which could close others for want of room, nor none, which could end a drain."""
+    front = Front()
+    seen = []
+    front.roll.replace = lambda before, after: (
+        seen.append((list(front.roll.open), before)),
+        MemoryRoll.replace(front.roll, before, after),
+    )
+    front.receive(BEGIN)
+    assert seen == [([front.first], front.first)]
+    assert len(front.roll.open) == 1 and isinstance(front.roll.open[0], Connection)
+
+
 def test_others_are_told_505():
     front = Front(trusted="198.51.100.1")
     assert front.receive(BEGIN).said().startswith(b"HTTP/1.1 505 ")
@@ -73,6 +89,21 @@ def test_tls_decides_by_alpn_and_not_by_trust():
         other = Front()
         other.wire.secure, other.wire.alpn = True, agreed
         assert other.receive(BEGIN).said().startswith(b"HTTP/1.1 505 ")
+
+
+def test_a_thousand_ends_are_two_lines():
+    """Whoever attacks, again and again, fills no disk; the number of its attempts is told."""
+    clock = Clock()
+    shared = Shared(10, Room(10_000, 5), 1000, sparing=Sparing(clock.callLater, clock.seconds))
+    with capturedLogs() as told:
+        for number in range(1000):
+            shared.tell(Fault(ENHANCE_YOUR_CALM, "a flood"), f"192.0.2.{number % 250}", 3)
+        clock.advance(PERIOD)
+    assert [event["log_format"].format(**event) for event in told] == [
+        "HTTP/2 connection of 192.0.2.0 ended with error 11: a flood (3 streams)",
+        "HTTP/2 connection of 192.0.2.249 ended with error 11: a flood (3 streams); so did 998 more that were not told",
+    ]
+    assert shared.ended[ENHANCE_YOUR_CALM] == 1000
 
 
 def test_not_after_a_request():

@@ -34,19 +34,19 @@ class Notices:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def ready(self) -> None:
+    heard = True
+    patience = 10.0
+
+    def ready(self, text: str) -> None:
         self.told.append("ready")
 
     def reloading(self) -> None:
         self.told.append("reloading")
 
-    def reloaded(self) -> None:
-        self.told.append("reloaded")
+    def reloaded(self, reason: str | None = None) -> None:
+        self.told.append("reloaded" if reason is None else f"failed: {reason}")
 
-    def reload_failed(self, reason: str) -> None:
-        self.told.append(f"failed: {reason}")
-
-    def stopping(self) -> None:
+    def stopping(self, text: str) -> None:
         self.told.append("stopping")
 
     def status(self, text: str) -> None:
@@ -74,7 +74,7 @@ class World:
         self.upgrades: list[Any] = []
         self._folder = folder
         self._pids = 1000
-        machine = Machine(self.reactor, self.spawn, self.wait, self.kill, self.memory, lambda: 0.5)
+        machine = Machine(self.reactor, self.spawn, self.wait, self.kill, lambda known: None, self.memory, lambda: 0.5)
         around = Surroundings(
             machine=machine,
             reread=lambda: self.reread(),  # noqa: PLW0108 (tests change it)

@@ -11,6 +11,8 @@ from wsgicontainer.interfaces import IOperatorNotices
 from wsgicontainer.workers.crew import Crew
 
 _log = Logger()
+FEEDINGS = 4
+"""Times that a watchdog is fed in the time after which it bites: systemd advises two at least."""
 
 
 @implementer(IOperatorNotices)
@@ -19,9 +21,12 @@ class Notices:
 
     patience: float | None = None
 
-    def __init__(self, listeners: Sequence[IOperatorNotices]) -> None:
-        """Tell these."""
+    def __init__(self, listeners: Sequence[IOperatorNotices], clock: Callable[[], float]) -> None:
+        """Tell these; `clock` is the reactor's."""
         self._listeners, self._status = [each for each in listeners if each.heard], ""
+        self._clock, self._fed = clock, float("-inf")
+        patience = [each.patience for each in self._listeners if each.patience is not None]
+        self._period = min(patience, default=0.0) / FEEDINGS
         self.heard = bool(self._listeners)
 
     def ready(self, text: str) -> None:
@@ -41,7 +46,10 @@ class Notices:
         self._tell(lambda each: each.stopping(text))
 
     def alive(self) -> None:
-        """Pass it on to those who lose patience otherwise."""
+        """Pass it on to those who lose patience otherwise, as often as they need it."""
+        if self._clock() - self._fed < self._period:
+            return
+        self._fed = self._clock()
         self._tell(lambda each: each.alive() if each.patience is not None else None)
 
     def status(self, text: str) -> None:

@@ -83,7 +83,7 @@ class Supervisor(Service):
         self._looked_at = 0.0
         self._looks = LoopingCall(self._tick)
         self._looks.clock = self._reactor
-        self._notices = Notices(around.notices)
+        self._notices = Notices(around.notices, self._reactor.seconds)
         self._schedule = Schedule(self._reactor, self._run_timer)
         self._told = Told(self._look, self._failed, self._crashed)
 

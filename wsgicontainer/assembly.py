@@ -1,8 +1,8 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    watchdog · signals · identity · pid-file · access-log · threads · deadlines · certificates · timers · web · notices
+    signals · pid-file · access-log · threads · deadlines · certificates · timers · web
 
-They start in this order and stop in the opposite one. Ports are opened before all of that (`privilegedStartService`).
+They start in this order and stop in the opposite one.
 
 Runs in: reactor thread, before the reactor runs.
 """
@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -54,11 +54,12 @@ from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
 from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
 from wsgicontainer.links import Channel
-from wsgicontainer.process import init, notify, prctl, privileges
+from wsgicontainer.process import init, prctl, privileges, succession
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.identity import Identity, check_spool, tell_unreadable_interpreter
 from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.process.memory import keep_freed_memory
+from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.privileges import Account
 from wsgicontainer.process.signals import SignalHandlers
@@ -69,7 +70,7 @@ from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import is_file, secured, tls_of
 from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
-from wsgicontainer.supervising import Origin, check_supervised, checks_for_upgrade, supervised, takes_over
+from wsgicontainer.supervising import Identified, check_supervised, checks_for_upgrade, supervised
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.telemetry.sparing import Sparing
@@ -99,35 +100,35 @@ def makeService(
     settings: Settings,
     reactor: Any,
     reread: Callable[[], Settings] | None = None,
+    notices: Sequence[IOperatorNotices] = (),
 ) -> MultiService:
     """Return the server, ready to start: a MultiService with named children.
 
     Imports the application, unless workers do, but listens nowhere and starts no thread or process. `reread` reads the
-    options anew at a reload. Raises ConfigurationError, and its kind LoadError if the application does not import.
+    options anew at a reload, and `notices` are told how all the workers are. Raises ConfigurationError, and its kind
+    LoadError if the application does not import.
     """
-    variables = notify.variables(os.environ)
-    pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
-    notices, passed = notify.notices_from(os.environ), passed_sockets(os.environ, pids)
-    if settings.workers > 1 or takes_over():
-        account = _account(settings)
+    if settings.workers > 1 or succession.note_of(os.environ) is not None:
+        account = _account(settings)  # workers'; this process keeps what it may
         owner = None if account is None else (account.uid, account.gid)
-        origin = Origin(notices, passed, variables, _steps(settings, None, None), owner)
-        return supervised(settings, reactor, reread or (lambda: settings), origin)
+        identity = Identified(_steps(evolve(settings, user=None, group=None), None), owner)
+        return supervised(settings, reactor, reread or (lambda: settings), notices, identity)
+    pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
+    operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     _enter(settings)
     way_out = WayOut(reactor)
     core = _core(settings, reactor, way_out, way_out.replace, Prepared(settings, _presented(settings)))
-    web, account = core.web, _account(settings)
-    at = _circumstances(settings, reactor, passed)
+    at, account = _circumstances(settings, reactor, passed), _account(settings)
     for port in settings.ports:
-        web.add(core.listener(port, _endpoint(port, at), early=account is None or not is_file(port)))
-    reload = _reload(notices, core.log, core.presented)
-    first: list[Service] = [SignalHandlers(reactor, _signals(way_out, web, core.log, reload))]
-    steps = _steps(settings, account, core.presented)
+        core.web.add(core.listener(port, _endpoint(port, at), early=account is None or not is_file(port)))
+    reload = _reload(operator, core.log, core.presented)
+    first: list[Service] = [SignalHandlers(reactor, _signals(way_out, core.web, core.log, reload))]
+    steps = _steps(settings, core.presented)
     if steps:
         first.append(Identity(steps))
     if settings.pid_file is not None:
         first.append(PidFile(settings.pid_file, account is None))
-    return _ordered(_told([*first, *core.children(reactor)], notices, reactor, core))
+    return _ordered(_told([*first, *core.children(reactor)], operator, reactor, core.threads, core.web))
 
 
 def prepare(words: Mapping[str, Any]) -> Prepared:
@@ -140,7 +141,7 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     os.chdir(words["cwd"])
     _enter(settings)
     presented = _presented(settings)
-    for step in _steps(evolve(settings, init=False, name=None), _account(settings), presented):
+    for step in _steps(settings, presented):
         step()
     if not words["preload"]:
         return Prepared(settings, presented, supervised=True)
@@ -225,9 +226,10 @@ def _account(settings: Settings) -> Account | None:
     return privileges.account_for(settings.user, settings.group, privileges.system_accounts(), running)
 
 
-def _steps(settings: Settings, account: Account | None, presented: Presented | None) -> list[Callable[[], object]]:
+def _steps(settings: Settings, presented: Presented | None) -> list[Callable[[], object]]:
     """Return what makes the process what it is to be, once its ports are open."""
     steps: list[Callable[[], object]] = []
+    account = _account(settings)
     if settings.umask is not None:
         steps.append(lambda: _set_umask(settings))  # once more: a daemon's fork has set one
     if account is not None:
@@ -339,10 +341,14 @@ class _Core:
             children.append(self.timers)
         return [*children, self.web]
 
-    def listener(self, port: str, endpoint: IStreamServerEndpoint, **kind: bool) -> Listener:
-        """Return a port whose connections are the site's, of what `kind` a Listener is."""
+    def listener(
+        self, port: str, endpoint: IStreamServerEndpoint, *, early: bool = True, shared: bool | None = None
+    ) -> Listener:
+        """Return a port whose connections are the site's; `shared` says how, if another process holds its socket."""
         front = _front(self.settings, self.presented, port)
-        return Listener(port, endpoint, self.taking(self.site, front), front is not None, **kind)
+        taking = self.taking(self.site, front)
+        held = shared is not None
+        return Listener(port, endpoint, taking, front is not None, early, held=held, shared=bool(shared))
 
     def taking(self, site: Site, front: Front | None) -> Taking:
         """Return what takes connections for a site."""
@@ -392,7 +398,7 @@ def _held(core: _Core, reactor: Any, words: Mapping[str, Any], port: int, descri
     trusts = Proxies(settings.forwarded_allow_ips).trusts
     inside = description if tls is None else tls.inside
     endpoint = held_endpoint(reactor, inside, descriptor, words["backlogs"][port], trusts)
-    return core.listener(description, endpoint, held=True, shared=words["shared"][port])
+    return core.listener(description, endpoint, shared=words["shared"][port])
 
 
 def _warm_up(core: _Core, reactor: Any, done: Callable[[str], object]) -> None:
@@ -475,10 +481,12 @@ def _timers(settings: Settings) -> list[Timer]:
         return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
 
 
-def _told(children: list[Service], notices: IOperatorNotices, reactor: Any, core: _Core) -> list[Service]:
+def _told(
+    children: list[Service], notices: IOperatorNotices, reactor: Any, threads: ApplicationThreads, web: WebService
+) -> list[Service]:
     """Return the services, and around them those that tell of them."""
-    watchdog = [Watchdog(reactor, notices, core.threads.moving)] if notices.patience is not None else []
-    telling = [Telling(reactor, notices, lambda: _described(core.threads, core.web))] if notices.heard else []
+    watchdog = [Watchdog(reactor, notices, threads.moving)] if notices.patience is not None else []
+    telling = [Telling(reactor, notices, lambda: _described(threads, web))] if notices.heard else []
     return [*watchdog, *children, *telling]
 
 

@@ -15,18 +15,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.application.service import MultiService, Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
-from wsgicontainer.endpoints import HeldPort, Passed, inherited
+from wsgicontainer.endpoints import HeldPort, Passed, inherited, passed_sockets
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.forked.birth import STACKS
 from wsgicontainer.interfaces import IOperatorNotices
+from wsgicontainer.process import prctl, succession
 from wsgicontainer.process.identity import Identity
 from wsgicontainer.process.leaving import WayOut
+from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import OrderedService, where
@@ -34,37 +36,44 @@ from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import secured, tls_of
 from wsgicontainer.workers import Supervisor, takeover
 from wsgicontainer.workers.command import Command, command_from
-from wsgicontainer.workers.machine import Machine, adopt_orphans
+from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.supervisor import Surroundings
 
 _log = Logger()
+_SYSTEMDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""What systemd has said of itself: the next supervisor has to find it, too."""
 
 
 @frozen
-class Origin:
-    """What the process was given, and what it is to become."""
+class Identified:
+    """What the process is to become once its ports are open."""
 
-    notices: IOperatorNotices
-    passed: Passed
-    variables: Mapping[str, str]
-    """What was taken out of the environment, for a supervisor that takes our place."""
-    steps: Sequence[Callable[[], object]]
-    """Taken once the ports are open."""
-    owner: tuple[int, int] | None
-    """Whose unix sockets' files become."""
+    steps: Sequence[Callable[[], object]] = ()
+    owner: tuple[int, int] | None = None
+    """Whose the files of unix sockets become: a user's and a group's number."""
 
 
-def supervised(settings: Settings, reactor: Any, reread: Callable[[], Settings], origin: Origin) -> MultiService:
+def supervised(
+    settings: Settings,
+    reactor: Any,
+    reread: Callable[[], Settings],
+    listeners: Sequence[IOperatorNotices],
+    identity: Identified,
+) -> MultiService:
     """Return the supervisor, ready to start. Raises ConfigurationError."""
     _need_linux()
-    began_in, began_as = os.getcwd(), os.getpid()
+    systemds = {name: os.environ[name] for name in _SYSTEMDS if name in os.environ}
+    pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
+    operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
+    began_in = os.getcwd()
     _enter(settings)
     way_out = WayOut(reactor)
     note = takeover.find_note(os.environ)
-    ports = _ports(settings, note, origin)
+    ports = _ports(settings, passed, identity.owner) if note is None else [takeover.port_from(e) for e in note["ports"]]
 
     def start_words(fresh: Settings) -> dict[str, Any]:
-        return {"do": "start", "settings": fresh.as_plain(), "cwd": began_in, "preload": fresh.preload}
+        plain = evolve(fresh, init=False, name=None).as_plain()  # these are this process's
+        return {"do": "start", "settings": plain, "cwd": began_in, "preload": fresh.preload}
 
     def boot_failed(status: int, sentence: str, details: str) -> None:
         _tell(sentence, details)
@@ -78,18 +87,18 @@ def supervised(settings: Settings, reactor: Any, reread: Callable[[], Settings],
         stacks_signal=STACKS,
         boot_failed=boot_failed,
         announce=lambda: _announce(settings, ports),
-        upgrade=_Upgrade(reactor, machine.execute, began_in, began_as, origin.variables).begin,
+        upgrade=_Upgrade(machine, began_in, systemds, settings.init).begin,
         note=note,
-        notices=origin.notices,
+        notices=[operator, *listeners],
     )
     supervisor = Supervisor(settings, ports, around)
     children: list[Service] = [SignalHandlers(reactor, _signals(way_out, supervisor))]
-    if origin.steps:
-        children.append(Identity(origin.steps))
+    if identity.steps:
+        children.append(Identity(identity.steps))
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file))
     container = OrderedService()
-    for child in (*children, _Leaving(reactor, way_out, not settings.init), supervisor):
+    for child in (*children, _Leaving(reactor, way_out), supervisor):
         child.setServiceParent(container)
     return container
 
@@ -107,14 +116,9 @@ def check_supervised(settings: Settings) -> None:
             HeldPort(_inside(port), settings.backlog).check()
 
 
-def takes_over() -> bool:
-    """Say whether this process is to take the place of a supervisor, however many workers there are to be now."""
-    return takeover.VARIABLE in os.environ
-
-
 def checks_for_upgrade(port: str) -> bool:
     """Say whether this process only checks for a supervisor that has such a port already: it was handed over once."""
-    return takeover.CHECKING in os.environ and inherited(_inside(port))
+    return succession.CHECKING in os.environ and inherited(_inside(port))
 
 
 def _enter(settings: Settings) -> None:
@@ -128,12 +132,9 @@ def _enter(settings: Settings) -> None:
             ) from None
 
 
-def _ports(settings: Settings, note: dict[str, Any] | None, origin: Origin) -> list[HeldPort]:
-    """Return the ports: to be opened, or as the supervisor before has left them."""
-    if note is None:
-        passed, owner = origin.passed, origin.owner
-        return [HeldPort(_inside(port), settings.backlog, passed=passed, owner=owner) for port in settings.ports]
-    return [takeover.port_from(each) for each in note["ports"]]
+def _ports(settings: Settings, passed: Passed, owner: tuple[int, int] | None) -> list[HeldPort]:
+    """Return the ports, to be opened."""
+    return [HeldPort(_inside(port), settings.backlog, passed=passed, owner=owner) for port in settings.ports]
 
 
 def _inside(port: str) -> str:
@@ -188,16 +189,9 @@ def _signals(way_out: WayOut, supervisor: Supervisor) -> dict[signal.Signals, Ca
 class _Upgrade:
     """Puts a new supervisor in the place of this one: first asks it whether it would start, then becomes it."""
 
-    def __init__(
-        self,
-        reactor: Any,
-        execute: Callable[[str, list[str]], object],
-        began_in: str,
-        began_as: int,
-        variables: Mapping[str, str],
-    ) -> None:
-        self._reactor, self._execute, self._began_in, self._began_as = reactor, execute, began_in, began_as
-        self._variables = variables
+    def __init__(self, machine: Machine, began_in: str, systemds: Mapping[str, str], below_init: bool) -> None:
+        self._machine, self._began_in, self._began_as = machine, began_in, os.getpid()
+        self._systemds, self._below_init = systemds, below_init
 
     def begin(self, note: Callable[[], dict[str, Any]], patience: float, failed: Callable[[str], object]) -> None:
         """Check, and if all is well never return; else call `failed(reason)`."""
@@ -210,17 +204,19 @@ class _Upgrade:
             failed(fault or self._become(command, note()))
 
         words = command.check()
-        check = takeover.Check(self._reactor, patience, checked)
+        check = takeover.Check(self._machine.reactor, patience, checked)
         try:
-            self._reactor.spawnProcess(check, words[0], words, {**os.environ, takeover.CHECKING: "1"}, self._began_in)
+            self._machine.reactor.spawnProcess(
+                check, words[0], words, {**os.environ, succession.CHECKING: "1"}, self._began_in
+            )
         except OSError as error:
             failed(f"{words[0]} can't be started ({error.strerror})")
 
     def _become(self, command: Command, note: dict[str, Any]) -> str:
         """Return only if it failed, with the reason."""
         descriptors = takeover.descriptors_of(note)
-        takeover.leave_note(note, descriptors, os.environ)
-        os.environ.update(self._variables)
+        takeover.leave_note(note, descriptors, os.environ, self._below_init)
+        os.environ.update(self._systemds)
         signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
         working = os.getcwd()
         os.chdir(self._began_in)
@@ -230,12 +226,12 @@ class _Upgrade:
         sys.stdout.flush()
         sys.stderr.flush()
         try:
-            self._execute(command.words[0], list(command.words))
+            self._machine.execute(command.words[0], list(command.words))
         except OSError as error:
             os.chdir(working)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
             takeover.take_back(descriptors, os.environ)
-            for name in self._variables:
+            for name in self._systemds:
                 del os.environ[name]
             return f"{command.words[0]} can't be executed ({error.strerror})"
         return "nothing was executed"
@@ -246,12 +242,11 @@ class _Leaving(Service):
 
     name = "leaving"
 
-    def __init__(self, reactor: Any, way_out: WayOut, adopts: bool) -> None:
-        self._reactor, self._way_out, self._adopts = reactor, way_out, adopts
+    def __init__(self, reactor: Any, way_out: WayOut) -> None:
+        self._reactor, self._way_out = reactor, way_out
 
     def startService(self) -> None:
         super().startService()
-        if self._adopts:  # otherwise init does
-            adopt_orphans()
+        prctl.adopt_orphans()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)  # handlers are set by now
         self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)

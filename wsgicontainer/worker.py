@@ -16,9 +16,9 @@ from twisted.python.reflect import namedModule
 
 from wsgicontainer import assembly
 from wsgicontainer.errors import ConfigurationError
-from wsgicontainer.forked import birth
 from wsgicontainer.forked.zygote import Order, Zygote, failure_words
 from wsgicontainer.links import Channel, LogRelay
+from wsgicontainer.process import prctl
 from wsgicontainer.process.leaving import LAST_WORD, leave_within
 
 _TWISTED = ("log_legacy", "twisted.internet.base")
@@ -34,12 +34,12 @@ def main() -> None:
     relay = LogRelay(Channel(socket.socket(fileno=LOG)), _says_something)
     relay.who = "zygote"
     globalLogBeginner.beginLoggingTo([relay])
-    birth.call_itself("wsgi-zygote")
+    prctl.set_title("wsgi-zygote")
     order = Zygote(Channel(socket.socket(fileno=LINK)), assembly.prepare, os.fork).serve()
     if order is not None:
         number = order.words["worker"]
         relay.who = f"worker {number}"
-        birth.call_itself(f"wsgi-worker-{number}")
+        prctl.set_title(f"wsgi-worker-{number}")
         _work(order)
     leave_within(LAST_WORD)
 

@@ -5,15 +5,11 @@ Signals were blocked around the fork, so none meets a half-made process. Runs in
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import signal
-from contextlib import suppress
 
 STACKS = signal.SIGRTMAX - 3
 """The signal on which a process writes the stacks of its threads, also when its interpreter lock is stuck."""
-_SET_NAME = 15
-"""PR_SET_NAME of prctl(2)."""
 _BLOCKED = {
     signal.SIGTERM,
     signal.SIGINT,
@@ -59,9 +55,3 @@ def set_right(stacks: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     faulthandler.register(STACKS, file=stacks, all_threads=True)
     let_signals_come()
-
-
-def call_itself(name: str) -> None:
-    """Set what `ps -o comm` and `top` show, 15 letters."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_SET_NAME, name[:15].encode(), 0, 0, 0)

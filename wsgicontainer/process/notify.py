@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 
 from attrs import define
 from twisted.logger import Logger
@@ -109,11 +109,6 @@ class Datagrams:
             if not self._told:
                 self._told = True
                 _log.warn("systemd can't be told how the server fares ({reason})", reason=error.strerror)
-
-
-def variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what `notices_from` takes out: for a program that is to take our place."""
-    return {name: environ[name] for name in _VARIABLES if name in environ}
 
 
 def notices_from(

@@ -7,10 +7,10 @@ were replaced (`_leaving`) drain. No application is imported here. Runs in: supe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from attrs import Factory, evolve, frozen
+from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
@@ -19,12 +19,11 @@ from twisted.logger import Logger
 from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.interfaces import IOperatorNotices
-from wsgicontainer.process.notify import NobodyListens
 from wsgicontainer.settings import Settings
 from wsgicontainer.workers import takeover, watching
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
-from wsgicontainer.workers.notices import Notices
+from wsgicontainer.workers.notices import Notices, described
 from wsgicontainer.workers.plan import COMING, Action, Do, Phase, plan
 from wsgicontainer.workers.schedule import Schedule
 from wsgicontainer.workers.worker import Worker
@@ -38,7 +37,7 @@ ZYGOTE_ENDS = 2.0
 """Seconds that a zygote has to end by itself."""
 SUDDEN = 2.0
 """Seconds that workers have to end when nothing is waited for."""
-FIXED = ("ports", "backlog", "pid_file", "init", "name")
+FIXED = ("ports", "backlog", "pid_file", "user", "group", "init", "name")
 """Settings that a reload can't change: what only the supervisor has, from its start on."""
 
 
@@ -60,7 +59,7 @@ class Surroundings:
     """Puts a new supervisor in the place of this one, given what it has to know, or calls back with what hinders it."""
     note: dict[str, Any] | None = None
     """What the supervisor has left that this one takes the place of."""
-    notices: IOperatorNotices = Factory(NobodyListens)
+    notices: Sequence[IOperatorNotices] = ()
 
 
 class Supervisor(Service):
@@ -80,11 +79,11 @@ class Supervisor(Service):
         """Zygotes that are to end -> when they are killed."""
         self._numbers = self._generations = 0
         self._served = self._stopping = self._hurried = self._again = self._looking = self._upgrading = False
-        self._opened = self._upgrade_wanted = False
+        self._upgrade_wanted = False
         self._looked_at = 0.0
         self._looks = LoopingCall(self._tick)
         self._looks.clock = self._reactor
-        self._notices = Notices(around.notices)
+        self._notices = Notices(around.notices, self._reactor.seconds)
         self._schedule = Schedule(self._reactor, self._run_timer)
         self._told = Told(self._look, self._failed, self._crashed)
 
@@ -96,24 +95,20 @@ class Supervisor(Service):
         self._open()
 
     def startService(self) -> None:
-        """Open the ports, unless that is done, and have the first generation made. Raises BootError."""
+        """Have the first generation made, with the ports open. Raises BootError."""
         super().startService()
         self._open()
         self._reactor.callWhenRunning(self._begin)
 
     def _open(self) -> None:
-        if self._opened:
-            return
-        self._opened = True
-        if self._around.note is not None:  # they are open already
-            return
-        for number, port in enumerate(self._ports):
-            try:
-                port.open(self._slots)
-            except ConfigurationError:
-                for each in self._ports[:number]:
-                    each.close()
-                raise
+        for port in self._ports:
+            if not port.sockets:  # otherwise it was opened before, or handed over
+                try:
+                    port.open(self._slots)
+                except ConfigurationError:
+                    for each in self._ports:
+                        each.close()
+                    raise
 
     def _begin(self) -> None:
         self._looks.start(LOOK, now=False)
@@ -139,7 +134,7 @@ class Supervisor(Service):
         self._current, self._leaving = crews[0], crews[1:]
         self._schedule.follow(self._settings.timers)
         self._around.announce()
-        self._notices.ready()
+        self._notices.ready(described(self._current))
         _log.info("The new supervisor has taken over {count} workers", count=len(crews[0].workers))
         if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
             self._count = fresh.workers
@@ -206,7 +201,7 @@ class Supervisor(Service):
 
     async def _stop(self) -> None:
         self._stopping = True
-        self._notices.stopping()
+        self._notices.stopping(f"Draining: {described(self._current)}")
         self._give_up_coming()
         self._schedule.follow(())
         for crew in self._crews():
@@ -325,6 +320,7 @@ class Supervisor(Service):
         now = self._reactor.seconds()
         late, self._looked_at = now - self._looked_at > watching.FRESH, now
         self._reap_zygotes()
+        self._machine.reap(self._known())
         for crew in self._crews():
             crew.wait_for_orphans()
             if not late:  # otherwise it was this process that stood still, and beats wait to be read
@@ -413,8 +409,7 @@ class Supervisor(Service):
         if not self._served:
             self._served = True
             self._around.announce()
-            self._notices.status_of(crew)
-            self._notices.ready()
+            self._notices.ready(described(self._current))
             return
         before, self._current, self._coming = self._current, crew, None
         self._settings = crew.settings
@@ -487,6 +482,10 @@ class Supervisor(Service):
         pid = crew.close()
         if pid:
             self._zygotes[pid] = self._reactor.seconds() + ZYGOTE_ENDS
+
+    def _known(self) -> set[int]:
+        """Return the processes whose ends are waited for by somebody; any other child was adopted."""
+        return {*self._zygotes, *(crew.zygote for crew in self._crews()), *(worker.pid for worker in self._all())}
 
     def _reap_zygotes(self) -> None:
         for pid, until in list(self._zygotes.items()):

@@ -25,6 +25,7 @@ from wsgicontainer.endpoints import HeldPort, Passed, inherited
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.forked.birth import STACKS
 from wsgicontainer.interfaces import IOperatorNotices
+from wsgicontainer.process import prctl, succession
 from wsgicontainer.process.identity import Identity
 from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.process.pidfile import PidFile
@@ -34,7 +35,7 @@ from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import secured, tls_of
 from wsgicontainer.workers import Supervisor, takeover
 from wsgicontainer.workers.command import Command, command_from
-from wsgicontainer.workers.machine import Machine, adopt_orphans
+from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.supervisor import Surroundings
 
 _log = Logger()
@@ -78,7 +79,7 @@ def supervised(settings: Settings, reactor: Any, reread: Callable[[], Settings],
         stacks_signal=STACKS,
         boot_failed=boot_failed,
         announce=lambda: _announce(settings, ports),
-        upgrade=_Upgrade(reactor, machine.execute, began_in, began_as, origin.variables).begin,
+        upgrade=_Upgrade(reactor, machine.execute, began_in, began_as, origin.variables, settings.init).begin,
         note=note,
         notices=origin.notices,
     )
@@ -109,12 +110,12 @@ def check_supervised(settings: Settings) -> None:
 
 def takes_over() -> bool:
     """Say whether this process is to take the place of a supervisor, however many workers there are to be now."""
-    return takeover.VARIABLE in os.environ
+    return succession.note_of(os.environ) is not None
 
 
 def checks_for_upgrade(port: str) -> bool:
     """Say whether this process only checks for a supervisor that has such a port already: it was handed over once."""
-    return takeover.CHECKING in os.environ and inherited(_inside(port))
+    return succession.CHECKING in os.environ and inherited(_inside(port))
 
 
 def _enter(settings: Settings) -> None:
@@ -195,9 +196,10 @@ class _Upgrade:
         began_in: str,
         began_as: int,
         variables: Mapping[str, str],
+        below_init: bool,
     ) -> None:
         self._reactor, self._execute, self._began_in, self._began_as = reactor, execute, began_in, began_as
-        self._variables = variables
+        self._variables, self._below_init = variables, below_init
 
     def begin(self, note: Callable[[], dict[str, Any]], patience: float, failed: Callable[[str], object]) -> None:
         """Check, and if all is well never return; else call `failed(reason)`."""
@@ -212,14 +214,14 @@ class _Upgrade:
         words = command.check()
         check = takeover.Check(self._reactor, patience, checked)
         try:
-            self._reactor.spawnProcess(check, words[0], words, {**os.environ, takeover.CHECKING: "1"}, self._began_in)
+            self._reactor.spawnProcess(check, words[0], words, {**os.environ, succession.CHECKING: "1"}, self._began_in)
         except OSError as error:
             failed(f"{words[0]} can't be started ({error.strerror})")
 
     def _become(self, command: Command, note: dict[str, Any]) -> str:
         """Return only if it failed, with the reason."""
         descriptors = takeover.descriptors_of(note)
-        takeover.leave_note(note, descriptors, os.environ)
+        takeover.leave_note(note, descriptors, os.environ, self._below_init)
         os.environ.update(self._variables)
         signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
         working = os.getcwd()
@@ -252,6 +254,6 @@ class _Leaving(Service):
     def startService(self) -> None:
         super().startService()
         if self._adopts:  # otherwise init does
-            adopt_orphans()
+            prctl.adopt_orphans()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)  # handlers are set by now
         self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)

@@ -19,7 +19,7 @@ from twisted.application.service import MultiService
 
 from wsgicontainer.errors import ConfigurationError, LoadError
 from wsgicontainer.options import Options, ReadFile, sourced_from
-from wsgicontainer.process import init
+from wsgicontainer.process import init, succession
 from wsgicontainer.process.leaving import LAST_WORD, leave_within
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.pages import summary_page, toml_page
@@ -45,7 +45,10 @@ def makeService(options: Options) -> MultiService:
 
 
 def _build(daemon: bool, reread: Callable[[], Settings], settings: Settings) -> MultiService:
-    settings = below_init(settings, daemon, os.getpid(), init.divide)
+    if succession.note_of(os.environ) is None:
+        settings = below_init(settings, daemon, os.getpid(), init.divide)
+    else:  # the supervisor before has seen to it
+        settings = evolve(settings, init=succession.is_below_init(os.environ))
     from twisted.internet import reactor
 
     from wsgicontainer import assembly

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.process import reapProcessHandlers
 
-_SUBREAPER = 36
-"""PR_SET_CHILD_SUBREAPER of prctl(2)."""
 _SCRIPT = "import sys,json;sys.path[:]=json.loads(sys.argv[1]);from wsgicontainer.worker import main;main()"
 """The zygote's whole command: its path is ours, also where that is not the interpreter's own (a pex, a zip)."""
 
@@ -64,10 +64,14 @@ def memory_file() -> int:
     return os.memfd_create("stacks", os.MFD_CLOEXEC)
 
 
-def adopt_orphans() -> None:
-    """Become the parent of workers whose zygote has died."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+def reap_strangers(known: Collection[int]) -> None:
+    """Wait for children that nobody else waits for: what workers have left behind, and this process has adopted."""
+    ours = {*known, *reapProcessHandlers}
+    with suppress(OSError):
+        for word in Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text("ascii").split():
+            if int(word) not in ours:
+                with suppress(ChildProcessError):
+                    os.waitpid(int(word), os.WNOHANG)
 
 
 def ending(status: int) -> str:
@@ -89,6 +93,7 @@ class Machine:
     spawn: Callable[[int, int], int] = spawn_zygote
     wait: Callable[[int], tuple[bool, int]] = wait_for
     kill: Callable[[int, int], None] = send_signal
+    reap: Callable[[Collection[int]], None] = reap_strangers
     memory: Callable[[], int] = memory_file
     chance: Callable[[], float] = random.random
     execute: Callable[[str, list[str]], object] = os.execv

@@ -325,6 +325,7 @@ class Supervisor(Service):
         now = self._reactor.seconds()
         late, self._looked_at = now - self._looked_at > watching.FRESH, now
         self._reap_zygotes()
+        self._machine.reap(self._known())
         for crew in self._crews():
             crew.wait_for_orphans()
             if not late:  # otherwise it was this process that stood still, and beats wait to be read
@@ -487,6 +488,10 @@ class Supervisor(Service):
         pid = crew.close()
         if pid:
             self._zygotes[pid] = self._reactor.seconds() + ZYGOTE_ENDS
+
+    def _known(self) -> set[int]:
+        """Return the processes whose ends are waited for by somebody; any other child was adopted."""
+        return {*self._zygotes, *(crew.zygote for crew in self._crews()), *(worker.pid for worker in self._all())}
 
     def _reap_zygotes(self) -> None:
         for pid, until in list(self._zygotes.items()):

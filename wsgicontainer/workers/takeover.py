@@ -20,15 +20,13 @@ from twisted.python.failure import Failure
 
 from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.links import Channel
+from wsgicontainer.process import succession
 from wsgicontainer.settings import Settings
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.plan import Phase
 from wsgicontainer.workers.worker import Worker
 
-VARIABLE = "_WSGICONTAINER_TAKEOVER"
-CHECKING = "_WSGICONTAINER_CHECKING"
-"""Tells `--check-config` that ports which were handed over are open elsewhere."""
 HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that wait until the new supervisor can take them."""
 _MOST_TOLD = 20_000
@@ -74,13 +72,15 @@ def _worker_note(worker: Worker, now: float) -> dict[str, Any]:
     }
 
 
-def leave_note(note: dict[str, Any], descriptors: Iterable[int], environ: MutableMapping[str, str]) -> None:
+def leave_note(
+    note: dict[str, Any], descriptors: Iterable[int], environ: MutableMapping[str, str], below_init: bool
+) -> None:
     """Write the note, and have the descriptors survive an exec()."""
     memory = os.memfd_create("takeover", 0)
     os.write(memory, json.dumps({**note, "version": _VERSION, "pid": os.getpid()}).encode())
     for descriptor in (memory, *descriptors):
         os.set_inheritable(descriptor, True)
-    environ[VARIABLE] = str(memory)
+    environ[succession.VARIABLE] = succession.written(memory, below_init)
 
 
 def descriptors_of(note: dict[str, Any]) -> list[int]:
@@ -95,7 +95,10 @@ def descriptors_of(note: dict[str, Any]) -> list[int]:
 
 def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> None:
     """Undo `leave_note`: the exec() has failed."""
-    os.close(int(environ.pop(VARIABLE)))
+    memory = succession.note_of(environ)
+    del environ[succession.VARIABLE]
+    if memory is not None:
+        os.close(memory)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
 
@@ -105,11 +108,12 @@ def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> 
 
 def find_note(environ: MutableMapping[str, str]) -> dict[str, Any] | None:
     """Return the note that was left for this process, if there is one; nobody else will find it."""
-    text = environ.pop(VARIABLE, "")
-    if not text:
+    memory = succession.note_of(environ)
+    environ.pop(succession.VARIABLE, None)
+    if memory is None:
         return None
     try:
-        with open(int(text), "rb") as file:
+        with open(memory, "rb") as file:
             file.seek(0)
             note = json.load(file)
     except (OSError, ValueError):

@@ -74,7 +74,7 @@ class World:
         self.upgrades: list[Any] = []
         self._folder = folder
         self._pids = 1000
-        machine = Machine(self.reactor, self.spawn, self.wait, self.kill, self.memory, lambda: 0.5)
+        machine = Machine(self.reactor, self.spawn, self.wait, self.kill, lambda known: None, self.memory, lambda: 0.5)
         around = Surroundings(
             machine=machine,
             reread=lambda: self.reread(),  # noqa: PLW0108 (tests change it)

@@ -21,10 +21,10 @@ APPS = Path(__file__).parent / "apps"
 
 
 def find_tool(command: str) -> str:
-    """Return a command's path; without it the test is skipped, and with REQUIRE_TOOLS=1 it fails."""
-    found = shutil.which(command)
+    """Return the path of a command or file; without it the test is skipped, and with REQUIRE_TOOLS=1 it fails."""
+    found = command if os.path.isfile(command) else shutil.which(command)
     if found is None:
-        sentence = f"the command {command!r} is not installed: see system-packages.txt"
+        sentence = f"{command!r} is not installed: see system-packages.txt"
         if os.environ.get("REQUIRE_TOOLS", "0") not in {"", "0"}:
             pytest.fail(sentence, pytrace=False)
         pytest.skip(sentence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import socket
@@ -12,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Self
 
 import pytest
 
@@ -19,6 +22,7 @@ GUIDE = (Path(__file__).parents[2] / "docs/howto/behind-a-proxy.md").read_text()
 CLIENT = "127.0.0.9"
 """Where clients come from; proxies come from 127.0.0.1."""
 START_LIMIT = 20
+STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
 TRUST = ("--forwarded-allow-ips", "127.0.0.1", "--access-log", "-", "--access-log-format", "%(h)s %(s)s")
 V1 = f"PROXY TCP4 {CLIENT} 192.0.2.1 5678 8443\r\n".encode()
 V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack("!H4B4BHH", 12, 127, 0, 0, 9, 192, 0, 2, 1, 5678, 8443)
@@ -121,8 +125,16 @@ def nginx(run: Run, folder: Path, server: str, port: int) -> None:
         f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
-        f"daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr;\n"
+        f"daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr crit;\n"
         f"events {{}}\nhttp {{\naccess_log off;\n{temporary}{server}}}\n"
+    )
+    run(["nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")], port)
+
+
+def nginx_stream(run: Run, folder: Path, text: str, port: int) -> None:
+    (folder / "nginx.conf").write_text(
+        f"load_module {STREAM};\ndaemon off; master_process off; pid {folder}/nginx.pid; error_log stderr crit;\n"
+        f"events {{}}\n{text}"
     )
     run(["nginx", "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")], port)
 
@@ -186,6 +198,19 @@ def test_haproxy_with_the_proxy_protocol(serve, run, tmp_path, version):
     text = told("text", front, server.port, tmp_path, number=1)
     assert "send-proxy-v2" in text
     haproxy(run, tmp_path, text.replace("send-proxy-v2", version), front)
+    check_header(front, server)
+
+
+@ANY_TRANSPORT
+@pytest.mark.needs("nginx", STREAM)
+def test_nginx_with_the_proxy_protocol(serve, run, tmp_path):
+    server, front = serve("wellbehaved:application", *TRUST, "--port", "haproxy:tcp:0:interface=127.0.0.1"), free_port()
+    nginx_stream(run, tmp_path, told("nginx", front, server.port, tmp_path, number=1), front)
+    check_header(front, server)
+
+
+def check_header(front: int, server: Any) -> None:
+    """The client's address counts, and no forwarding field of the client's own does."""
     for _ in range(5):
         found = environ(talk(front, question(*LIES)))
     assert (found["REMOTE_ADDR"], found["wsgi.url_scheme"], found["HTTP_HOST"]) == (CLIENT, "http", "h.example:8443")
@@ -236,3 +261,64 @@ def test_only_trusted_peers_speak_for_clients(serve):
     reply = talk(server.port, question("X-Forwarded-For: me"), source="127.0.0.1")
     assert reply.startswith(b"HTTP/1.1 400 ")
     server.wait_for(r"(?m)^192\.0\.2\.7 200$")
+
+
+class Clients:
+    """Clients of a proxy that keep their connections, and send what nobody may send twice; nothing is tried again."""
+
+    def __init__(self, port: int, count: int = 4) -> None:
+        self.failures: list[str] = []
+        self.asked = 0
+        self._port, self._ended = port, Event()
+        self._threads = [Thread(target=self._ask, args=(f"client {each}",)) for each in range(count)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, content: str) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        while not self._ended.is_set():
+            try:
+                connection.request("POST", "/echo", content)
+                reply = connection.getresponse()
+                found = reply.status, reply.read().decode()
+            except (OSError, http.client.HTTPException) as error:
+                found = 0, repr(error)
+                connection.close()
+            self.asked += 1
+            if found != (200, content):
+                self.failures.append(f"request {self.asked}: {found}")
+        connection.close()
+
+
+@ANY_TRANSPORT
+@pytest.mark.needs("nginx", "haproxy")
+@pytest.mark.parametrize("proxy", ["nginx", "haproxy"])
+def test_no_client_of_a_proxy_sees_a_restart(serve, run, tmp_path, proxy):
+    """Two servers are restarted one after the other, under load, over connections that the proxy keeps."""
+    front, backs = free_port(), (free_port(), free_port())
+
+    def begin(back: int) -> Any:
+        port = f"tcp:{back}:interface=127.0.0.1"
+        return serve("wellbehaved:application", "--port", port, "--health", "/-")
+
+    servers = [begin(back) for back in backs]
+    kind, number = ("nginx", 2) if proxy == "nginx" else ("text", 2)
+    text = told(kind, front, backs[0], tmp_path, number).replace(":8001", f":{backs[1]}")
+    (nginx if proxy == "nginx" else haproxy)(run, tmp_path, text, front)
+    with Clients(front) as clients:
+        for turn in range(4):
+            before = clients.asked
+            while clients.asked < before + 200 and not clients.failures:
+                time.sleep(0.01)
+            assert servers[turn % 2].stop() == 0
+            servers[turn % 2] = begin(backs[turn % 2])
+    assert not clients.failures, clients.failures[:5]
+    assert all("Traceback" not in server.output() for server in servers)

@@ -31,6 +31,8 @@ class Door:
         connection's own socket knows to which of our addresses it came.
         """
         self.socket: socket.socket = port.socket
+        self.ours: bool = getattr(port, "_shouldShutdown", False)
+        """Whether nobody else holds the socket: Twisted has opened it."""
         self._port, self._nest, self._welcome = port, nest, welcome
         self._room: Callable[[], int] = lambda: ACCEPTS
         self._paused = False

@@ -28,6 +28,7 @@ from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
 from wsgicontainer.errors import BootError
 from wsgicontainer.http.site import Site
+from wsgicontainer.serving.deaf import deafen
 
 _log = Logger()
 SWEEP = 1.0
@@ -210,6 +211,7 @@ class WebService(Service):
     async def _close_ports(self) -> None:
         for port in self._ports:
             if self.empty:
+                deafen(port)
                 _accept_what_waits(port)
             await _ended(port.stopListening())
 

@@ -8,7 +8,7 @@ import time
 IMPORTED_IN = os.getpid()
 
 
-def application(environ, start_response):
+def application(environ, start_response):  # noqa: C901 (one branch for each path)
     """Answer with the process id, or do what the path says."""
     path = environ["PATH_INFO"]
     content = str(os.getpid())
@@ -24,6 +24,10 @@ def application(environ, start_response):
         time.sleep(1)
     elif path == "/child":
         content = str(subprocess.run(["sh", "-c", "exit 3"], check=False).returncode)
+    elif path == "/orphan":
+        content = subprocess.run(
+            ["sh", "-c", "sleep 0.3 >/dev/null & echo $!"], stdout=subprocess.PIPE, text=True, check=False
+        ).stdout.strip()
     elif path == "/descriptors":
         content = "\n".join(
             subprocess.run(["ls", "-l", "/proc/self/fd"], capture_output=True, text=True, check=False).stdout.split()

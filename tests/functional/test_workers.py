@@ -561,3 +561,25 @@ def test_an_upgrade_that_would_not_start_is_not_tried(serve, tmp_path):
     server.process.send_signal(signal.SIGUSR2)
     server.wait_for("The upgrade failed, and everything goes on as before: .*nowhere_to_be_found", 30)
     assert ask(server) == "old"
+
+
+# --- Whose child is whose ---
+
+
+def test_what_workers_leave_behind_is_reaped(serve):
+    """An orphan comes to the supervisor, which waits for it: no zombie stays, and nobody else's exit status is lost."""
+    server = serve("manyfold:application", "--workers", "2")
+    orphan = int(ask(server, "/orphan"))
+    until(lambda: not Path(f"/proc/{orphan}").exists())
+    assert ask(server, "/child") == "3"
+
+
+def test_an_upgrade_below_init_keeps_the_one_that_is_there(serve, load):
+    server = serve("manyfold:application", "--workers", "2", "--init")
+    (supervisor,) = children(server.process.pid)
+    clients = load(server.port)
+    os.kill(supervisor, signal.SIGUSR2)
+    wait_for_lines(server, r"Generation \d+ serves", 2)
+    no_failure(clients.stop())
+    assert children(server.process.pid) == {supervisor}
+    assert server.stop() == 0

@@ -22,14 +22,10 @@ def main() -> None:
         pairs = [(throughput(name, 1, asked.seconds), throughput(name, 2, asked.seconds)) for _ in range(asked.rounds)]
         one, two = sorted(pairs, key=lambda pair: pair[1] / pair[0])[len(pairs) // 2]
         print(f"| {name} | {one:,.0f} | {two:,.0f} | {two / one:.2f} |", flush=True)
-    print("\n| Server | 4 Django workers, MiB (PSS) | replaced after ms, Flask | Django |\n|---|--:|--:|--:|")
+    print("\n| Server, Django | 4 workers, MiB (PSS) | killed workers replaced after ms |\n|---|--:|--:|")
     for name in COMMANDS:
         for word in _PRELOAD:
             words = [word] if word else []
-            row = [
-                memory(name, 4, *words),
-                replacement(name, "apps:flaskapp", *words),
-                replacement(name, "djangopage:app", *words),
-            ]
-            print(f"| {name} {word} | {row[0]:,.0f} | {row[1]:,.0f} | {row[2]:,.0f} |", flush=True)
+            mib, ms = memory(name, 4, *words), replacement(name, *words)
+            print(f"| {name} {word} | {mib:,.0f} | {ms:,.0f} |", flush=True)
     print(f"\n{os.cpu_count()} cores.")

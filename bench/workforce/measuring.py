@@ -41,10 +41,10 @@ def memory(name: str, workers: int, *words: str) -> float:
         return crew.proportional_mib()
 
 
-def replacement(name: str, app: str, *words: str, times: int = 5) -> float:
+def replacement(name: str, *words: str, times: int = 5) -> float:
     """Return the median of ms from the death of all of two workers to the next answer."""
     found = []
-    with serving(name, app, 2, *words) as crew:
+    with serving(name, "djangopage:app", 2, *words) as crew:
         for _ in range(times):
             time.sleep(2.0)  # who dies too soon is let wait
             killed = crew.workers()

@@ -209,6 +209,8 @@ class Connection:
         wire = self.wire
         if self._rung:
             self._rung = self._more = wire.drained = False
+        elif wire.drained and not self._early:
+            return
         until = 0.0
         for _ in range(_TURN):
             data = self._received()
@@ -468,11 +470,11 @@ def successor(shared: Shared) -> Callable[[Site, IWire, IOwnership, bytes], Conn
 
 _HEEDED: dict[str, Callable[[Connection, Any], None]] = {
     "RequestReceived": lambda self, event: self.requests.received(event),
-    "DataReceived": lambda self, event: self.requests.content(event),
+    "Content": lambda self, event: self.requests.content(event),
     "TrailersReceived": lambda self, event: self.requests.trailers(event),
     "StreamEnded": lambda self, event: self.requests.ended(event),
     "StreamReset": lambda self, event: self.reset(event),
     "WindowUpdated": lambda self, event: self.sender.window_opened(event.stream_id),
     "RemoteSettingsChanged": lambda self, _: self.sender.settings_changed(),
 }
-"""By the names of h2's events."""
+"""By the names of h2's events, and of the machine's own."""

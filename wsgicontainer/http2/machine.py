@@ -8,13 +8,15 @@ that run are to be finished. Runs in: the connection's owner.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
+from attrs import frozen
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event
 from h2.exceptions import H2Error, ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
+from h2.stream import StreamState
 from hpack import Decoder, OversizedHeaderListError
 
 from wsgicontainer.http2.frames import (
@@ -46,6 +48,16 @@ _CLOSED = 1000
 LOST = (H2Error, KeyError)
 """What sending raises on a stream that the state machine has ended by itself."""
 _NO_FIELDS: list[Field] = []
+_RECEIVING = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
+
+
+@frozen
+class Content:
+    """What a DATA frame has brought; `stream_ended` is an event of h2's."""
+
+    stream_id: int
+    data: bytes
+    stream_ended: object = None
 
 
 class _Decoder(Decoder):
@@ -178,7 +190,7 @@ class Machine:
 
         The state machine sees none of its octets, as it would copy them thrice and spell them in hexadecimal for a log
         that nobody reads: so the windows on the way in are counted here. What was taken opens them again in the same
-        breath, so nobody can send more than they are open for.
+        breath, so nobody can send more than they are open for. What neither begins nor ends anything it does not see.
         """
         length = len(frame) - 9
         content = frame[9:]
@@ -187,11 +199,13 @@ class Machine:
                 raise Fault(PROTOCOL_ERROR, "padding as long as its frame")
             content = content[1 : length - content[0]]
         self._owed += length
-        events = self.take(b"\0\0\0\0%c" % (flags & END_STREAM) + frame[5:9])
-        for event in events:
-            if isinstance(event, DataReceived):
-                event.data, event.flow_controlled_length = content, length
-                self._owed_of[stream] = self._owed_of.get(stream, 0) + length
+        state = self._h2.streams.get(stream)
+        events: list[Any] = [Content(stream, content)]
+        if flags & END_STREAM or state is None or state.state_machine.state not in _RECEIVING:
+            events = self.take(b"\0\0\0\0%c" % (flags & END_STREAM) + frame[5:9])
+            events = [Content(stream, content, e.stream_ended) if isinstance(e, DataReceived) else e for e in events]
+        if events and type(events[0]) is Content:
+            self._owed_of[stream] = self._owed_of.get(stream, 0) + length
         self.received(0, False)
         return events
 

@@ -61,4 +61,4 @@ class Manners:
     def sent(self, octets: int) -> None:
         """Note content of ours, in frames of at least _FRAME octets but for the last."""
         if octets >= _CRUMB:
-            self.earn(SENT * -(-octets // _FRAME))
+            self._left = min(FULL, self._left + SENT * -(-octets // _FRAME))

@@ -29,7 +29,8 @@ class Turns(Generic[_S]):
     def __init__(self) -> None:
         """Start with nobody."""
         self._levels: list[tuple[deque[_S], list[_S]]] = [(deque(), []) for _ in range(LEVELS)]
-        self._in: set[int] = set()
+        self._in: dict[int, int] = {}
+        """Who takes part -> its urgency when it began."""
 
     def __bool__(self) -> bool:
         """Tell whether anybody takes part."""
@@ -39,8 +40,8 @@ class Turns(Generic[_S]):
         """Let a stream take part, unless it does already."""
         if stream.number in self._in:
             return
-        self._in.add(stream.number)
         urgency, takes_turns = stream.priority
+        self._in[stream.number] = urgency
         turning, line = self._levels[urgency]
         if takes_turns:
             turning.append(stream)
@@ -62,15 +63,15 @@ class Turns(Generic[_S]):
 
     def leave(self, stream: _S) -> None:
         """Let a stream take part no more."""
-        if stream.number not in self._in:
+        urgency = self._in.pop(stream.number, None)
+        if urgency is None:
             return
-        self._in.remove(stream.number)
-        for turning, line in self._levels:  # its priority may have changed meanwhile
-            if stream in turning:
-                turning.remove(stream)
-            if stream in line:
-                line.remove(stream)
-                self._lead(turning, line)
+        turning, line = self._levels[urgency]
+        if stream in turning:
+            turning.remove(stream)
+        if stream in line:
+            line.remove(stream)
+            self._lead(turning, line)
 
     def _lead(self, turning: deque[_S], line: list[_S]) -> None:
         """Have the first of a line, and nobody else of it, take turns."""

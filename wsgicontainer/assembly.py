@@ -9,24 +9,17 @@ Runs in: reactor thread, before the reactor runs.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from time import monotonic
 from typing import Any
 
 from attrs import evolve, frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamServerEndpoint
-from twisted.internet.task import LoopingCall, deferLater
-from twisted.logger import Logger
-from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.overflow import Disk, Room
@@ -42,6 +35,7 @@ from wsgicontainer.forked.link import Duties, WorkerLink
 from wsgicontainer.forked.warmup import ask
 from wsgicontainer.forked.zygote import Order
 from wsgicontainer.http.exchange import Exchange
+from wsgicontainer.http.fixed import Fixed
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http.head import HeadLimits, HeadParser
@@ -52,19 +46,18 @@ from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
 from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
-from wsgicontainer.interfaces import IApplicationThreads, IExchange, IOperatorNotices, IResponder
+from wsgicontainer.interfaces import IApplicationThreads, IOperatorNotices, IResponder
 from wsgicontainer.links import Channel
 from wsgicontainer.process import init, prctl, privileges, succession
 from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.identity import Identity, check_spool, tell_unreadable_interpreter
 from wsgicontainer.process.leaving import WayOut
-from wsgicontainer.process.memory import keep_freed_memory
 from wsgicontainer.process.notify import notices_from
 from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.privileges import Account
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.process.unraisable import without_server_names
-from wsgicontainer.serving import Listener, OrderedService, Telling, Watchdog, WebService
+from wsgicontainer.serving import AccessLogService, Listener, OrderedService, Telling, Watchdog, WebService
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import is_file, secured, tls_of
@@ -75,7 +68,7 @@ from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.telemetry.sparing import Sparing
 from wsgicontainer.threads import ApplicationThreads
-from wsgicontainer.threads.pool import LINGER
+from wsgicontainer.threads.service import ThreadsService
 from wsgicontainer.timers.repeating import RepeatingTasks, Timer
 from wsgicontainer.tls.clients import described
 from wsgicontainer.tls.contexts import Policy
@@ -85,15 +78,8 @@ from wsgicontainer.wsgi.environ import template_for
 from wsgicontainer.wsgi.errors import ErrorsStream
 from wsgicontainer.wsgi.loading import load, make_importable
 
-_log = Logger()
-LOG_FLUSH = 0.5
-"""Seconds between batches of access-log lines."""
-QUEUE_SWEEP = 1.0
-"""Seconds between looks for requests that have waited too long for a thread."""
 CERTIFICATES_LOOK = 0.5
 """Seconds between looks at what has changed of the certificates: a renewal is served within a second."""
-ENDING = 20
-"""Lingers of a leader that the end of the threads is waited for: those that are free need one."""
 
 
 def makeService(
@@ -330,8 +316,8 @@ class _Core:
         """Return the services, in the order of their start."""
         children: list[Service] = []
         if self.log is not None:
-            children.append(_AccessLogService(self.log, reactor))
-        children.append(_ThreadsService(self.threads, reactor, self.nest, self.way_out))
+            children.append(AccessLogService(self.log, reactor))
+        children.append(ThreadsService(self.threads, reactor, self.nest, self.way_out))
         if self.watch is not None:
             children.append(_repeating("deadlines", PERIOD, self.watch.sweep, reactor))
         if self.presented is not None:
@@ -469,10 +455,10 @@ def _routes(settings: Settings) -> Routes:
 def _loaded_routes(settings: Settings) -> Routes:
     statics = [(each.prefix, StaticMount(each.directory, each.index, each.max_age)) for each in settings.statics]
     mounts = [(each.prefix, WSGIApplication(load(each.app, "--mount"))) for each in settings.mounts]
-    fallback: IResponder = _Fixed("404 Not Found")
+    fallback: IResponder = Fixed("404 Not Found")
     if settings.wsgi is not None:
         fallback = WSGIApplication(load(settings.wsgi, "--wsgi"))
-    server_wide = _Fixed("200 OK", [("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
+    server_wide = Fixed("200 OK", [("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")])
     return Routes([*statics, *mounts], fallback, server_wide)
 
 
@@ -545,79 +531,3 @@ def _signals_of_worker(
         signal.SIGUSR1: reopen,
         signal.SIGHUP: bool,
     }
-
-
-@implementer(IResponder)
-class _Fixed:
-    """The same answer to everything."""
-
-    def __init__(self, status: str, fields: list[tuple[str, str]] | None = None) -> None:
-        self._status, self._fields = status, fields
-
-    def respond(self, exchange: IExchange) -> None:
-        exchange.error(self._status, self._fields)
-
-
-class _ThreadsService(Service):
-    """The pool's life follows the server's."""
-
-    name = "threads"
-
-    def __init__(self, threads: ApplicationThreads, reactor: Any, nest: Nest | None, way_out: WayOut) -> None:
-        self._threads, self._reactor, self._nest, self._way_out = threads, reactor, nest, way_out
-        self._sweeper = LoopingCall(lambda: threads.sweep(monotonic()))
-        self._sweeper.clock = reactor
-        self._imported_in, self._imported_with = os.getpid(), threading.active_count()
-
-    def startService(self) -> None:
-        super().startService()
-        if os.getpid() != self._imported_in and self._imported_with > 1:
-            _log.warn(
-                "The application started {count} threads on import; the daemon's fork has lost them: run "
-                "twistd -n, or start them with the first request",
-                count=self._imported_with - 1,
-            )
-        # What is loaded stays: the collector need not look at it again at every full collection.
-        gc.collect()
-        gc.freeze()
-        keep_freed_memory()
-        self._threads.start()
-        self._sweeper.start(QUEUE_SWEEP, now=False)
-        self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)
-
-    def stopService(self) -> Deferred[None]:
-        super().stopService()
-        if self._sweeper.running:
-            self._sweeper.stop()
-        self._threads.stop()
-        return Deferred.fromCoroutine(self._ended())
-
-    async def _ended(self) -> None:
-        """Close the set once no thread can poll it any more; one that is stuck in the application is not waited for."""
-        for _ in range(ENDING):
-            if not self._threads.left():
-                if self._nest is not None:
-                    self._nest.close()
-                return
-            await deferLater(self._reactor, LINGER)
-
-
-class _AccessLogService(Service):
-    """Writes batches while the server runs."""
-
-    name = "access-log"
-
-    def __init__(self, log: AccessLog, reactor: Any) -> None:
-        self._log, self._flusher = log, LoopingCall(log.flush)
-        self._flusher.clock = reactor
-
-    def startService(self) -> None:
-        super().startService()
-        self._log.open()
-        self._flusher.start(LOG_FLUSH, now=False)
-
-    def stopService(self) -> None:
-        super().stopService()
-        if self._flusher.running:
-            self._flusher.stop()
-        self._log.close()

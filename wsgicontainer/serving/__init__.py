@@ -3,5 +3,6 @@
 from wsgicontainer.serving.ordered import OrderedService
 from wsgicontainer.serving.telling import Telling, Watchdog
 from wsgicontainer.serving.web import Listener, WebService, where
+from wsgicontainer.serving.writing import AccessLogService
 
-__all__ = ["Listener", "OrderedService", "Telling", "Watchdog", "WebService", "where"]
+__all__ = ["AccessLogService", "Listener", "OrderedService", "Telling", "Watchdog", "WebService", "where"]

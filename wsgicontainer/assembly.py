@@ -44,8 +44,8 @@ from wsgicontainer.http.redirect import Redirecting
 from wsgicontainer.http.responses import ResponseHeads
 from wsgicontainer.http.routing import Routes
 from wsgicontainer.http.site import Clocks, ContentLimits, Site
-from wsgicontainer.http2.connection import successor
 from wsgicontainer.http2.requests import Shared
+from wsgicontainer.http2.succeeding import successor
 from wsgicontainer.interfaces import IApplicationThreads, IOperatorNotices, IResponder
 from wsgicontainer.links import Channel
 from wsgicontainer.process import init, prctl, privileges, succession

@@ -1,8 +1,8 @@
 """HTTP/2 (RFC 9113) on any wire: the `h2` library is the state machine, all around it is ours.
 
 `frames` cuts octets into frames and refuses what no state can mend; `manners` counts what a peer costs without asking
-for anything; `machine` is h2 as far as we use it; `head` translates between fields and HTTP/1.1's words, so that one
-policy holds for both versions. `requests` makes exchanges of what comes, `stream` is one of them and what waits to be
-sent of its reply, `turns` picks who sends next and `sending` lets it, and `connection` is one connection: its owner,
-its steps, its clocks.
+for anything; `machine` is h2 as far as we use it; `reading` hears what frames mean; `head` translates between fields
+and HTTP/1.1's words, so that one policy holds for both versions. `requests` makes exchanges of what comes, `stream` is
+one of them and what waits to be sent of its reply, `turns` picks who sends next and `sending` lets it. `connection` is
+one connection: its owner, its steps, its clocks; `succeeding` says which ones there are.
 """

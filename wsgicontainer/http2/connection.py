@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 from time import monotonic
-from typing import Any
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -24,10 +23,10 @@ from wsgicontainer.errors import PeerGone
 from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.site import Site
 from wsgicontainer.http2 import frames
-from wsgicontainer.http2.frames import Cutter, Fault, goaway
-from wsgicontainer.http2.head import read_priority
+from wsgicontainer.http2.frames import Fault, goaway
 from wsgicontainer.http2.machine import Machine
-from wsgicontainer.http2.manners import PROVOKED, Manners
+from wsgicontainer.http2.manners import Manners
+from wsgicontainer.http2.reading import Reader
 from wsgicontainer.http2.requests import Requests, Shared
 from wsgicontainer.http2.sending import Sender
 from wsgicontainer.http2.stream import Stream
@@ -48,7 +47,6 @@ _PASSES = 16
 """Passes of one owner while others leave word."""
 _NOTICE = 0.1
 """Seconds from the warning to the last word of a drain: requests on their way arrive within a round trip."""
-_FIRST_LINE = b"PRI * HTTP/2.0\r\n"
 
 
 @implementer(ISuccessor)
@@ -67,6 +65,8 @@ class Connection:
         self.deadline = now + site.clocks.header
         self.streams: dict[int, Stream] = {}
         """All that somebody still works for, ended or not."""
+        self.peer_leaves = False
+        """Whether the peer has said that it opens no more streams."""
         self.manners = Manners(now)
         self.last: float = inf
         """The last stream that is served; infinite until the last word of a drain."""
@@ -74,10 +74,10 @@ class Connection:
         self.sender = Sender(self)
         self._own = own or site.new_ownership()
         self.requests = Requests(self)
-        self._cutter = Cutter(2 * site.limits.head)
+        self._reader = Reader(self)
         self._news: deque[Stream] = deque()
         self._early, self._ours = octets, b""
-        self._rung = self._choked = self._more = self._closed = self._peer_leaves = self._crowded = False
+        self._rung = self._choked = self._more = self._closed = self._crowded = False
         self._idle = True
         self._mark: int | None = None
         self._since = self._warned = 0.0
@@ -112,7 +112,7 @@ class Connection:
 
         One that was answered to its end has nothing left to send: a whole pass less, unless this is on its way out.
         """
-        if stream.closed and not self._peer_leaves and self.last == inf:
+        if stream.closed and not self.peer_leaves and self.last == inf:
             self.strike(stream.number)
         else:
             self.heed(stream)
@@ -219,7 +219,7 @@ class Connection:
             now = monotonic()
             if not until:
                 until = now + _TURN_SECONDS
-            self._read(data, now)
+            self._reader.read(data, now)
             if now > until:
                 break
         if self._early or not wire.drained:
@@ -240,46 +240,7 @@ class Connection:
         self._early = b"" if data is None else data[_SLICE:]
         return data and data[:_SLICE]
 
-    def _read(self, data: bytes, now: float) -> None:
-        machine, manners = self.machine, self.manners
-        self.site.moment.now = now
-        for kind, flags, number, frame in self._cutter.cut(data):
-            manners.frame(kind, flags, len(frame) - 9, now)
-            if kind >= frames.GOAWAY and kind not in (frames.WINDOW_UPDATE, frames.CONTINUATION):
-                self._read_ourselves(kind, number, frame)
-                continue
-            if kind == frames.RST_STREAM and number > machine.highest:
-                raise Fault(frames.PROTOCOL_ERROR, "RST_STREAM of an idle stream")
-            events = machine.take_content(number, flags, frame) if kind == frames.DATA else machine.take(frame)
-            if not events and kind in (frames.HEADERS, frames.DATA) and number <= machine.highest:
-                manners.take(1, now)  # on a stream that is over: nothing but an answer comes of it
-            for event in events:
-                heed = _HEEDED.get(type(event).__name__)
-                if heed is not None:
-                    heed(self, event)
-
-    def _read_ourselves(self, kind: int, number: int, frame: bytes) -> None:
-        """Take what the state machine does not see: GOAWAY, priorities, and what nobody knows."""
-        if kind == frames.GOAWAY:
-            if number:
-                raise Fault(frames.PROTOCOL_ERROR, "GOAWAY on a stream")
-            self._peer_leaves = True
-        elif kind == frames.PRIORITY_UPDATE:
-            if number or len(frame) < 13:
-                raise Fault(frames.PROTOCOL_ERROR, "a malformed PRIORITY_UPDATE")
-            stream = self.streams.get(int.from_bytes(frame[9:13], "big") & 0x7FFFFFFF)
-            if stream is not None:
-                self.sender.change(stream, read_priority(frame[13:]))
-
-    # Events
-
-    def reset(self, event: Any) -> None:
-        """Take the end of a stream that its peer has brought about. Raises Fault."""
-        if not event.remote_reset:
-            self.manners.take(PROVOKED, self.site.moment.now, "resets that it has provoked")
-        stream = self.streams.get(event.stream_id)
-        if stream is not None:
-            self.drop(stream)
+    # Streams
 
     def drop(self, stream: Stream) -> None:
         """End a stream before its time; who still works for it is told, and keeps its place until then."""
@@ -335,13 +296,13 @@ class Connection:
             return
         if self._crowded:
             self._say_goodbye()
-        if self._peer_leaves or self.last != inf:
+        if self.peer_leaves or self.last != inf:
             self._step = Connection._part
             self._part()
             return
         if not self._idle:
             self._idle, self.deadline = True, _SOON
-        if self._cutter.unfinished:
+        if self._reader.unfinished:
             until = monotonic() + self.site.clocks.header
             if self.deadline == _SOON or self.deadline > until:
                 self.deadline = until
@@ -442,39 +403,9 @@ class Connection:
         self._drop_all()
         if self.wire.close(reset):
             self._closed = True
-            del self.requests, self.sender  # they and it would hold each other until the collector comes
+            del self.requests, self.sender, self._reader  # they and it would hold each other until the collector comes
             self.site.roll.strike(self)
             return
         if self._step is not Connection._await_end:
             self.deadline = monotonic() + self.site.clocks.send
             self._step = Connection._await_end
-
-
-def successor(shared: Shared) -> Callable[[Site, IWire, IOwnership, bytes], Connection | None]:
-    """Return who decides whether a connection that begins with `octets` goes on as HTTP/2 (RFC 9113 section 3.3).
-
-    On TLS the client has asked for it (ALPN). Without, anybody could have sent these octets through a proxy that takes
-    them for something else: only who may speak for clients is believed to mean them.
-    """
-
-    def succeed(site: Site, wire: IWire, own: IOwnership, octets: bytes) -> Connection | None:
-        if not octets.startswith(_FIRST_LINE):
-            return None
-        agreed = getattr(wire, "alpn", None)  # only TLS has it
-        if agreed != "h2" and (agreed is not None or wire.secure or not site.trusts(wire)):
-            return None
-        return Connection(site, wire, shared, own, octets)
-
-    return succeed
-
-
-_HEEDED: dict[str, Callable[[Connection, Any], None]] = {
-    "RequestReceived": lambda self, event: self.requests.received(event),
-    "Content": lambda self, event: self.requests.content(event),
-    "TrailersReceived": lambda self, event: self.requests.trailers(event),
-    "StreamEnded": lambda self, event: self.requests.ended(event),
-    "StreamReset": lambda self, event: self.reset(event),
-    "WindowUpdated": lambda self, event: self.sender.window_opened(event.stream_id),
-    "RemoteSettingsChanged": lambda self, _: self.sender.settings_changed(),
-}
-"""By the names of h2's events, and of the machine's own."""

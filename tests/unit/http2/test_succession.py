@@ -13,9 +13,10 @@ from tests.unit.http.conftest import House, MemoryRoll
 from tests.unit.http2.conftest import Peer, goaway
 from wsgicontainer.connections.overflow import Room
 from wsgicontainer.http.forwarding import Proxies
-from wsgicontainer.http2.connection import Connection, successor
+from wsgicontainer.http2.connection import Connection
 from wsgicontainer.http2.frames import ENHANCE_YOUR_CALM, PREFACE, PROTOCOL_ERROR, Fault
 from wsgicontainer.http2.requests import Shared
+from wsgicontainer.http2.succeeding import successor
 from wsgicontainer.telemetry.sparing import PERIOD, Sparing
 
 BEGIN = PREFACE + SettingsFrame(0).serialize()

@@ -1,9 +1,9 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody; reads top to bottom.
 
-    signals · pid-file · access-log · threads · deadlines · certificates · timers · web
+    watchdog · signals · identity · pid-file · access-log · threads · deadlines · certificates · timers · web · notices
 
-They start in this order and stop in the opposite one.
-
+They start in this order and stop in the opposite one. Ports are opened before all of that (`privilegedStartService`).
+With several workers `supervising` assembles the first process, and `prepare` and `makeWorker` the others.
 Runs in: reactor thread, before the reactor runs.
 """
 
@@ -20,6 +20,7 @@ from attrs import evolve, frozen
 from twisted.application.internet import TimerService
 from twisted.application.service import MultiService, Service
 from twisted.internet.interfaces import IStreamServerEndpoint
+from twisted.python.reflect import namedModule
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
 from wsgicontainer.connections.overflow import Disk, Room
@@ -123,6 +124,7 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     The front contexts of TLS are made here, as they have the keys of session tickets: a ticket from one worker is good
     in all of them. Keys are read, then privileges are shed, then the application is imported.
     """
+    namedModule(words["reactor"])  # installed in each worker; what is imported here all share
     settings = Settings.from_plain(words["settings"])
     os.chdir(words["cwd"])
     _enter(settings)
@@ -130,8 +132,8 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     for step in _steps(settings, presented):
         step()
     if not words["preload"]:
-        return Prepared(settings, presented, supervised=True)
-    return Prepared(settings, presented, True, _routes(settings), _timers(settings))
+        return Prepared(settings, presented, words["reactor"])
+    return Prepared(settings, presented, words["reactor"], _routes(settings), _timers(settings))
 
 
 def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (beside makeService)
@@ -289,8 +291,8 @@ class Prepared:
 
     settings: Settings
     presented: Presented | None
-    supervised: bool = False
-    """Whether a supervisor has made this process, and counts for timers."""
+    reactor: str = ""
+    """The module of the reactor that a worker installs; then a supervisor has made it, and counts for timers."""
     routes: Routes | None = None
     """None if each worker is to import the application."""
     timers: list[Timer] | None = None
@@ -351,7 +353,7 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
     watch = _watch(settings, threads, replace)
     roll = Roll(raise_descriptor_limit(settings.max_connections))
     site = _site(settings, watch or threads, roll, log, prepared.routes)
-    site.template["wsgi.multiprocess"] = prepared.supervised
+    site.template["wsgi.multiprocess"] = bool(prepared.reactor)
     if nest is not None:
         site.moment = nest.moment
     room = Room(settings.output_buffer, settings.send_timeout, Disk(settings.output_disk))
@@ -362,7 +364,7 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
     timers = None
     if settings.timers:
         found = prepared.timers if prepared.timers is not None else _timers(settings)
-        timers = RepeatingTasks(found, threads, None if prepared.supervised else reactor)
+        timers = RepeatingTasks(found, threads, None if prepared.reactor else reactor)
     web = WebService(reactor, [], site, roll, settings.graceful_timeout)
     if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
         site.routes = site.routes.beside(probes(probe_paths(settings.health), web.ready))

@@ -53,7 +53,7 @@ def _says_something(event: LogEvent) -> bool:
 def _work(order: Order) -> None:
     """Serve until told to end. Runs in: worker."""
     if "twisted.internet.reactor" not in sys.modules:
-        namedModule(order.words["reactor"]).install()
+        namedModule(order.prepared.reactor).install()
     from twisted.internet import reactor
 
     try:

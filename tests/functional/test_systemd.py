@@ -16,6 +16,7 @@ from threading import Thread
 
 import pytest
 from authority import Authority
+from notified import NotifySocket
 
 ANY_TRANSPORT = pytest.mark.parametrize("transport", ["auto"], indirect=True)
 """What is told does not depend on how connections are read: once is enough."""
@@ -23,36 +24,6 @@ PATIENCE = 10
 OURS = [sys.executable, "-m", "wsgicontainer"]
 TWIST = [str(Path(sys.executable).parent / "twist"), "--log-format=text", "wsgicontainer"]
 """It loads Twisted's own endpoints first, which take systemd's variables."""
-
-
-class NotifySocket:
-    """What systemd does of sd_notify(3). `told` is all that came, one dict per datagram, with the time of each."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.told: list[dict[str, str]] = []
-
-    def next(self, seconds: float = PATIENCE) -> dict[str, str] | None:
-        """Return what is told next; None if nothing is in time."""
-        self._socket.settimeout(seconds)
-        try:
-            datagram = self._socket.recv(65536).decode()
-        except TimeoutError:
-            return None
-        self.told.append(dict(line.split("=", 1) for line in datagram.split("\n")))
-        return self.told[-1]
-
-    def until(self, key: str) -> dict[str, str]:
-        """Return what is told next with this key."""
-        while (told := self.next()) is not None:
-            if key in told:
-                return told
-        pytest.fail(f"{key} was not told, only {self.told}", pytrace=False)
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 @pytest.fixture(params=["a file", "an abstract name"])

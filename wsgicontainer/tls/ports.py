@@ -30,8 +30,11 @@ class Presented:
     def folder(self, label: str, directory: str) -> SSLContext:
         """Return the front context of a folder; `label` is what the operator wrote.
 
-        Raises BootError if it can't be read. That nothing in it can be served is only told: it may come.
+        Raises BootError if it can't be read. That nothing in it can be served is only told: it may come. Neither comes
+        twice: by then it may be that only who this process was before could read it.
         """
+        if directory in self._sources:
+            return self._sources[directory][1]
         certificates, front = self._source(directory, Certificates(folder(directory), self._build))
         try:
             folder(directory)()

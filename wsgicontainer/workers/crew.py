@@ -160,7 +160,6 @@ class Crew:
                 "do": "fork",
                 "worker": number,
                 "slot": slot,
-                "reactor": type(self.machine.reactor).__module__,
                 "shared": [port.shared for port in self.ports],
                 "backlogs": [port.backlog for port in self.ports],
             },

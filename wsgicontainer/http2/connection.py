@@ -24,7 +24,7 @@ from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.site import Site
 from wsgicontainer.http2 import frames
 from wsgicontainer.http2.frames import Fault, goaway
-from wsgicontainer.http2.machine import Machine
+from wsgicontainer.http2.machine import LOST, Machine
 from wsgicontainer.http2.manners import Manners
 from wsgicontainer.http2.reading import Reader
 from wsgicontainer.http2.requests import Requests, Shared
@@ -77,6 +77,7 @@ class Connection:
         self._reader = Reader(self)
         self._news: deque[Stream] = deque()
         self._early, self._ours = octets, b""
+        self._now: tuple[Stream, bytes] | None = None
         self._rung = self._choked = self._more = self._closed = self._crowded = False
         self._idle = True
         self._mark: int | None = None
@@ -106,6 +107,19 @@ class Connection:
         self._news.append(stream)
         if self._own.claim():
             self.go_on()
+
+    def send_now(self, stream: Stream, data: bytes) -> bool:
+        """Send content of a stream that has nothing else to send, if nobody and nothing stands before it. Runs in: any.
+
+        The usual case of a long reply, without the outbox and the turns: a tenth of its CPU. False: nothing was sent.
+        """
+        if not self._own.seize():
+            return False
+        before = stream.sent
+        if self._step is Connection._serve:
+            self._now = stream, data
+        self.go_on()
+        return stream.sent != before
 
     def left(self, stream: Stream) -> None:
         """Take a stream off that nobody works for any more. Runs in: any.
@@ -194,6 +208,9 @@ class Connection:
     # The steps
 
     def _serve(self) -> None:
+        now, self._now = self._now, None
+        if now is not None and self._is_free() and self._send_now(*now):
+            return
         try:
             self._hear()
         except Fault as fault:
@@ -203,6 +220,25 @@ class Connection:
         self._hear_news()
         self._send_on()
         self._settle()
+
+    def _is_free(self) -> bool:
+        """Tell whether nothing waits to be read, heard or sent."""
+        return not (self._rung or self._news or self._choked or self._ours or self.sender.busy)
+
+    def _send_now(self, stream: Stream, data: bytes) -> bool:
+        machine, number = self.machine, stream.number
+        if stream.dead or stream.closed or len(data) > machine.room(number):
+            return False
+        try:
+            machine.send_data(number, data, False)
+        except LOST:
+            self.drop(stream)
+            return True
+        self.manners.sent(len(data))
+        stream.sent += len(data)
+        if not self.wire.send(machine.pending()) and not self.wire.flush():
+            self._choked = True
+        return True
 
     def _hear(self) -> None:
         """Take what has come."""

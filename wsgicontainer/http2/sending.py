@@ -44,6 +44,11 @@ class Sender:
         """Give a stream another priority."""
         self._turns.change(stream, priority)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a stream waits for its turn."""
+        return bool(self._turns)
+
     def is_blocked(self, stream: Stream) -> bool:
         """Tell whether a stream waits for its peer to open a window."""
         return stream.number in self._blocked

@@ -128,6 +128,8 @@ class Stream:
 
     def put(self, opening: Packed | None, data: bytes, last: bool) -> None:
         """Have a head and content sent; `last` if nothing follows. Raises PeerGone."""
+        if not (opening or last or self._kept or self._heads or self._outbox) and self.home.send_now(self, data):
+            return
         with self._lock:
             if self.dead:
                 raise PeerGone("the stream was reset")

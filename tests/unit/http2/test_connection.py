@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
+from itertools import zip_longest
 
 import pytest
 from attrs import evolve
@@ -26,6 +27,8 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
+from hypothesis import given
+from hypothesis import strategies as some
 from zope.interface.verify import verifyObject
 
 from tests.unit.http2.conftest import POST, REQUEST, Http2House, Peer, Raw, goaway, later, resets
@@ -393,6 +396,50 @@ def test_nothing_more_is_put_together_while_the_wire_chokes(house, peer):
     house.wire.full = False
     peer.exchange()
     assert sum(isinstance(event, StreamEnded) for event in peer.events) == 5
+
+
+@given(
+    some.lists(some.integers(1, 40_000), min_size=1, max_size=8),
+    some.lists(some.sampled_from(["full", "free", "window", "other"]), max_size=8),
+)
+def test_pieces_arrive_whole_and_in_order(sizes, between):
+    """Sent at once or in turns, with the wire full or not, windows open or not, beside another stream or not."""
+    house = Http2House(budget=10**7)
+    peer = Peer(house)
+    plainly = house.responder.answer
+    pieces = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
+
+    def more(window: bool) -> None:
+        if window:
+            peer.h2.increment_flow_control_window(50_000, stream)
+            peer.h2.increment_flow_control_window(50_000)
+        else:
+            peer.ask()
+        house.wire.inbox.append(peer.h2.data_to_send())
+        house.ring(work=False)
+
+    happen = {
+        "full": lambda: setattr(house.wire, "full", True),
+        "free": lambda: setattr(house.wire, "full", False),
+        "window": lambda: more(window=True),
+        "other": lambda: more(window=False),
+    }
+
+    def answer(exchange):
+        house.responder.answer = plainly
+        exchange.start(exchange.prepare("200 OK", PLAIN))
+        for piece, event in zip_longest(pieces, between[: len(pieces)]):
+            exchange.write(piece)
+            happen.get(event, bool)()
+        exchange.finish()
+
+    house.responder.answer = answer
+    stream = peer.ask()
+    peer.exchange()
+    house.wire.full = False
+    while not peer.reply(stream)[2]:  # which opens the windows, too
+        assert peer.exchange(), "it has stopped"
+    assert peer.reply(stream)[1] == b"".join(pieces)
 
 
 # --- Resets, and other ends ---

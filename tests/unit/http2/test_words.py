@@ -83,9 +83,31 @@ class SteppedConnection(Connection):
         super()._settle()
         SteppedOwnership.steps()
 
+    def _is_free(self):
+        free = super()._is_free()
+        SteppedOwnership.steps()
+        return free
 
-def stepped():
+    def _send_now(self, stream, data):
+        sent = super()._send_now(stream, data)
+        SteppedOwnership.steps()
+        return sent
+
+
+def in_pieces(exchange):
+    """Reply as a page that is made bit by bit: its pieces are sent at once, if nothing stands before them."""
+    exchange.start(exchange.prepare("200 OK", PLAIN))
+    for piece in (b"first ", b"second ", b"third"):
+        exchange.write(piece)
+    exchange.finish()
+
+
+WAYS = pytest.mark.parametrize("answer", [None, in_pieces], ids=["whole", "in pieces"])
+
+
+def stepped(answer):
     house = Http2House()
+    house.responder.answer = answer or house.responder.answer
     steps = SteppedOwnership.steps = Steps()
     house.site.new_ownership = SteppedOwnership
     house.connection = SteppedConnection(house.site, house.wire, house.shared)
@@ -99,28 +121,37 @@ def ended(frames):
     return {frame.stream_id for frame in frames if "END_STREAM" in frame.flags}
 
 
-def test_a_reply_at_any_moment_of_another_owner_is_sent():
+def content_of(frames, stream):
+    return b"".join(frame.data for frame in frames if type(frame).__name__ == "DataFrame" and frame.stream_id == stream)
+
+
+@WAYS
+def test_a_reply_at_any_moment_of_another_owner_is_sent(answer):
     """One stream replies while the owner sends another's reply: at every single step, both are sent."""
     at = 0
     while True:
         at += 1
-        house, raw, steps = stepped()
+        house, raw, steps = stepped(answer)
         first, second = house.threads.jobs
         steps.passed, steps.at, steps.happens = 0, at, second.run
         first.run()
         if steps.at == at:  # there are not so many steps
             assert at > 8
             break
-        assert ended(raw.heard()) == {1, 3}, at
+        frames = raw.heard()
+        assert ended(frames) == {1, 3}, at
+        if answer is not None:
+            assert content_of(frames, 1) == content_of(frames, 3) == b"first second third", at
         assert not house.connection.streams and not house.owned
         assert not house.connection._news
 
 
-def test_an_event_at_any_moment_of_another_owner_is_heard():
+@WAYS
+def test_an_event_at_any_moment_of_another_owner_is_heard(answer):
     at = 0
     while True:
         at += 1
-        house, raw, steps = stepped()
+        house, raw, steps = stepped(answer)
         first, _ = house.threads.jobs
 
         def arrives(house=house, raw=raw):

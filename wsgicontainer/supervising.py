@@ -44,6 +44,10 @@ _SYSTEMDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """What systemd has said of itself: the next supervisor has to find it, too."""
 
 
+Note = Callable[[], dict[str, Any] | None]
+"""Returns what the next supervisor has to know; None if the server leaves."""
+
+
 @frozen
 class Identified:
     """What the process is to become once its ports are open."""
@@ -194,7 +198,7 @@ class _Upgrade:
         self._machine, self._began_in, self._began_as = machine, began_in, os.getpid()
         self._systemds, self._below_init = systemds, below_init
 
-    def begin(self, note: Callable[[], dict[str, Any]], patience: float, failed: Callable[[str], object]) -> None:
+    def begin(self, note: Note, patience: float, failed: Callable[[str], object]) -> None:
         """Check, and if all is well never return; else call `failed(reason)`."""
         if os.getpid() != self._began_as:
             failed("a daemon of twistd can't be upgraded; run twistd --nodaemon, twist or wsgicontainer")
@@ -202,7 +206,12 @@ class _Upgrade:
         command = command_from(sys.orig_argv, os.environ, shutil.which)
 
         def checked(fault: str) -> None:
-            failed(fault or self._become(command, note()))
+            if fault:
+                failed(fault)
+                return
+            signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
+            # In the next turn: what signals have asked for before is done first.
+            self._machine.reactor.callLater(0, lambda: failed(self._go(command, note())))
 
         words = command.check()
         check = takeover.Check(self._machine.reactor, patience, checked)
@@ -213,12 +222,17 @@ class _Upgrade:
         except OSError as error:
             failed(f"{words[0]} can't be started ({error.strerror})")
 
+    def _go(self, command: Command, note: dict[str, Any] | None) -> str:
+        """Return only if it failed, with the reason. Signals are held back."""
+        reason = "the server is stopping" if note is None else self._become(command, note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
+        return reason
+
     def _become(self, command: Command, note: dict[str, Any]) -> str:
         """Return only if it failed, with the reason."""
         descriptors = takeover.descriptors_of(note)
         takeover.leave_note(note, descriptors, os.environ, self._below_init)
         os.environ.update(self._systemds)
-        signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
         working = os.getcwd()
         os.chdir(self._began_in)
         if command.pid_file:
@@ -230,7 +244,6 @@ class _Upgrade:
             self._machine.execute(command.words[0], list(command.words))
         except OSError as error:
             os.chdir(working)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
             takeover.take_back(descriptors, os.environ)
             for name in self._systemds:
                 del os.environ[name]

@@ -566,6 +566,20 @@ def test_an_upgrade_that_would_not_start_is_not_tried(serve, tmp_path):
     assert ask(server) == "old"
 
 
+def test_a_server_that_leaves_is_not_upgraded(serve):
+    """TERM while the upgrade is checked: it drains and ends, and the check with it."""
+    server = serve("manyfold:application", "--workers", "2")
+    slow = threading.Thread(target=ask, args=(server, "/slow"))
+    slow.start()
+    time.sleep(0.1)
+    server.process.send_signal(signal.SIGUSR2)
+    server.wait_for("Upgrading: checking")
+    server.process.send_signal(signal.SIGTERM)
+    assert server.wait() == 0
+    slow.join()
+    assert "has taken over" not in server.output()
+
+
 # --- Whose child is whose ---
 
 

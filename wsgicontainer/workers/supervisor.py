@@ -55,7 +55,7 @@ class Surroundings:
     """Ends the server, which has never served: exit status, sentence, details."""
     announce: Callable[[], object]
     """Says where the server listens."""
-    upgrade: Callable[[Callable[[], dict[str, Any]], float, Callable[[str], object]], object]
+    upgrade: Callable[[Callable[[], dict[str, Any] | None], float, Callable[[str], object]], object]
     """Puts a new supervisor in the place of this one, given what it has to know, or calls back with what hinders it."""
     note: dict[str, Any] | None = None
     """What the supervisor has left that this one takes the place of."""
@@ -141,8 +141,10 @@ class Supervisor(Service):
         self._coming = self._new_crew(evolve(fresh, **{name: getattr(self._settings, name) for name in FIXED}))
         self._start(self._coming)
 
-    def _note(self) -> dict[str, Any]:
-        """Write down what the next supervisor has to know."""
+    def _note(self) -> dict[str, Any] | None:
+        """Write down what the next supervisor has to know; None if there is to be none: the server leaves."""
+        if self._stopping:
+            return None
         now = self._reactor.seconds()
         crews = [crew for crew in (self._current, *self._leaving) if crew is not None and crew.loaded]
         return {

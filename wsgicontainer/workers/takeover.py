@@ -12,9 +12,10 @@ import os
 import signal
 import socket
 from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
-from twisted.internet.error import ProcessTerminated
+from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
@@ -167,10 +168,12 @@ class Check(ProcessProtocol):
         self._reactor, self._seconds, self._done = reactor, seconds, done
         self._told = b""
         self._clock: Any = None
+        self._trigger: Any = None
 
     def connectionMade(self) -> None:
-        """Begin to count."""
+        """Begin to count; a server that ends does not leave it behind."""
         self._clock = self._reactor.callLater(self._seconds, self._too_long)
+        self._trigger = self._reactor.addSystemEventTrigger("during", "shutdown", self._kill)
 
     def errReceived(self, data: bytes) -> None:
         """Keep what it complains of."""
@@ -180,6 +183,8 @@ class Check(ProcessProtocol):
         """Tell how it went."""
         if self._clock is not None and self._clock.active():
             self._clock.cancel()
+        if self._trigger is not None:
+            self._reactor.removeSystemEventTrigger(self._trigger)
         if not reason.check(ProcessTerminated):
             self._done("")
             return
@@ -188,4 +193,8 @@ class Check(ProcessProtocol):
 
     def _too_long(self) -> None:
         self._told = f"--check-config took longer than {self._seconds:g} s".encode()
-        self.transport.signalProcess("KILL")
+        self._kill()
+
+    def _kill(self) -> None:
+        with suppress(ProcessExitedAlready):
+            self.transport.signalProcess("KILL")

@@ -67,7 +67,11 @@ def sentence(**fields: Any) -> str:
         ({"hsts": -1}, "hsts: '-1' is less than 0; write hsts=0"),
         (
             {"http_protocols": "h3"},
-            "http_protocols: 'h3' names 'h3', which is neither h2 nor h1; write http_protocols=\"h1\"",
+            "http_protocols: 'h3' names 'h3', which is neither h2 nor h1; write http_protocols=\"h2,h1\"",
+        ),
+        (
+            {"http_protocols": "h2"},
+            "http_protocols: 'h2' leaves out h1, which clients without ALPN speak; write http_protocols=\"h2,h1\"",
         ),
         (
             {"redirect_https": "maybe"},
@@ -285,11 +289,15 @@ def test_a_proxy_that_is_no_address_is_told(value: Any, told: str) -> None:
         ("txacme:/certs:tcp:443", "txsni:/etc/certificates:tcp:443"),
         ("txsni:/certs", "txsni:/etc/certificates:tcp:443"),
         ("txsni::tcp:443", "txsni:/etc/certificates:tcp:443"),
-        ("txsni:/certs:tcp:https", "tcp:8000"),
+        ("txsni:/certs:tcp:https", "txsni:/certs:tcp:8000"),
+        ("txsni:/certs:8443", "txsni:/certs:tcp:8443"),
+        ("txsni", "txsni:/etc/certificates:tcp:443"),
+        ("tcp:127.0.0.1:8000", "tcp:8000:interface=127.0.0.1"),
         ("txsni:/certs:ssl:443:privateKey=k.pem", "txsni:/certs:tcp:443"),
         ("tls:/certs", "tls:/etc/certificates:443"),
         ("ssl:443", "ssl:443:privateKey=key.pem:certKey=cert.pem"),
-        ("ssl:https:privateKey=k.pem", "tcp:8000"),
+        ("ssl:https:privateKey=k.pem", "txsni:/etc/certificates:tcp:443"),
+        ("ssl:443:privateKey=k.pem:certkey=c.pem", "ssl:443:privateKey=key.pem:certKey=cert.pem"),
     ],
 )
 def test_an_endpoint_that_cannot_be_comes_with_the_one_that_was_meant(endpoint: str, mend: str) -> None:

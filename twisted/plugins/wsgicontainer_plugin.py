@@ -5,6 +5,6 @@ from twisted.application.service import ServiceMaker
 wsgicontainer = ServiceMaker(
     "wsgicontainer",
     "wsgicontainer.tap",
-    "Serve a WSGI application: HTTP/1.1, static files, timers.",
+    "Serve a WSGI application: HTTP/1.1 and HTTP/2, TLS, many workers.",
     "wsgicontainer",
 )

@@ -164,7 +164,10 @@ def _remember(memo: dict[_K, _V], key: _K, entry: _V, most: int = _MEMO_ENTRIES)
 def _protocol(major: bytes, minor: bytes) -> str:
     """RFC 9112 section 2.3 and RFC 9110 section 2.5: any HTTP/1.x above 1.1 is read as 1.1."""
     if major != b"1":
-        raise PeerError("505 HTTP Version Not Supported", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        raise PeerError(
+            "505 HTTP Version Not Supported",
+            "HTTP/1.1 is spoken here; HTTP/2 over TLS, or by prior knowledge from --forwarded-allow-ips",
+        )
     return "HTTP/1.0" if minor == b"0" else "HTTP/1.1"
 
 

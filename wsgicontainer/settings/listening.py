@@ -21,21 +21,37 @@ def _parse_endpoint(text: str) -> str:
     """Check a Twisted server endpoint as far as text can; an unknown kind is left to Twisted's plugins, at boot."""
     kind, *rest = split_escaped(text, ":")
     if not rest:
-        raise Wrong("does not say what to listen on", f"tcp:{text}" if text.isdecimal() else "")
+        mend = f"tcp:{text}" if text.isdecimal() else _WITH_TLS if kind in KINDS else ""
+        raise Wrong("does not say what to listen on", mend)
     if kind in ("txacme", "le", "lets"):
         raise Wrong(f"asks for {kind}:, which this version does not have", "txsni:/etc/certificates:tcp:443")
     if rest[0].startswith("//") or (kind not in (*_ENDPOINTS, *KINDS, "systemd") and _looks_like_host(text)):
         raise Wrong("is an address, not an endpoint", _mend_address(text))
     tls = secured(text)
     if tls is not None:
-        _parse_endpoint(tls.inside)
+        _parse_inside(text, tls.inside)
     elif kind == "haproxy":
         _parse_endpoint(text.partition(":")[2])
-    elif kind in _ENDPOINTS:
-        _ENDPOINTS[kind](kind, rest[0])
     elif kind == "systemd":
         activated(text.partition(":")[2])
+    elif kind in _ENDPOINTS:
+        _parse_known(kind, rest)
     return text
+
+
+def _parse_known(kind: str, rest: list[str]) -> None:
+    if rest[1:] and _is_address(rest[0]) and rest[1].isdecimal():
+        raise Wrong("has an address where its port belongs", _mend_address(f"{rest[0]}:{rest[1]}"))
+    _ENDPOINTS[kind](kind, rest[0])
+
+
+def _parse_inside(text: str, inside: str) -> None:
+    """Check what TLS runs on; what to write instead has TLS, too."""
+    try:
+        _parse_endpoint(inside)
+    except Wrong as wrong:
+        before = text.removesuffix(inside) if text.endswith(inside) else ""
+        raise Wrong(str(wrong), f"{before}{wrong.mend}" if before and wrong.mend else _WITH_TLS) from None
 
 
 def _check_tcp(kind: str, first: str) -> None:
@@ -55,6 +71,7 @@ def _check_filled(kind: str, first: str) -> None:
 
 
 _LAST_PORT = 65535
+_WITH_TLS = "txsni:/etc/certificates:tcp:443"
 _ENDPOINTS: Mapping[str, Callable[[str, str], None]] = MappingProxyType(
     {
         "tcp": _check_tcp,
@@ -136,7 +153,9 @@ def _parse_protocols(text: str) -> tuple[str, ...]:
     words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
     for word in words:
         if word not in _PROTOCOLS:
-            raise Wrong(f"names {word!r}, which is neither h2 nor h1")
+            raise Wrong(f"names {word!r}, which is neither h2 nor h1", "h2,h1")
+    if "h1" not in words:
+        raise Wrong("leaves out h1, which clients without ALPN speak", "h2,h1")
     return words
 
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from attrs import evolve, frozen
 
@@ -19,6 +20,7 @@ KINDS = ("txsni", "tls", "ssl")
 _FIRST = re.compile(r"((?:[^\\:]|\\.)*):(.*)", re.DOTALL)
 """What stands before the first colon that no backslash makes an ordinary letter, and the rest."""
 _PASSED_ON = ("interface", "backlog")
+_SSL = "ssl:443:privateKey=key.pem:certKey=cert.pem"
 
 
 @frozen
@@ -82,7 +84,7 @@ def _ssl(rest: str) -> Secured:
     port, named = _words(split_escaped(rest, ":"), ("port", "privateKey", "certKey", "extraCertChain", *_PASSED_ON))
     files = [named[name] for name in ("certKey", "privateKey", "extraCertChain") if named.get(name)]
     if not named.get("privateKey"):
-        raise Wrong("does not say where its key is", "ssl:443:privateKey=key.pem:certKey=cert.pem")
+        raise Wrong("does not say where its key is", _SSL)
     return Secured(_tcp(named.get("port", port), named), files=tuple(dict.fromkeys(files)))
 
 
@@ -96,7 +98,9 @@ def _words(words: list[str], known: tuple[str, ...]) -> tuple[str, dict[str, str
         elif name in ("sslmethod", "dhParameters"):
             raise Wrong(f"has {name}, which TLS here does without; leave it out and see --tls-min and --ciphers")
         elif name not in known:
-            raise Wrong(f"has the unknown part {word!r} beside {', '.join(known)}")
+            meant = get_close_matches(name.lower(), {each.lower(): each for each in known}, 1)
+            hint = f"; did you mean {next(each for each in known if each.lower() == meant[0])}?" if meant else ""
+            raise Wrong(f"has the unknown part {word!r} beside {', '.join(known)}{hint}", _SSL)
         else:
             named[name] = value
     return first, named

@@ -138,7 +138,7 @@ class Settings:
         listening.PROTOCOLS,
         _PORTS,
         "what is spoken, as TLS agrees on it (ALPN), the best first: h2, h1",
-        "h1 alone turns HTTP/2 off.",
+        "h1 alone turns HTTP/2 off; h1 is always among them, as clients without ALPN speak it.",
         "h1",
         default=("h2", "h1"),
     ).field()
@@ -166,7 +166,7 @@ class Settings:
         "certfile",
         kinds.path("FILE"),
         _TLS,
-        "a certificate with its chain: every port speaks TLS with it",
+        "a certificate with its chain: every port without one of its own speaks TLS with it",
         "As gunicorn. For several names give each a file in a folder: --port txsni:DIR:tcp:443.",
         "/etc/certificates/example.com.pem",
     ).field()

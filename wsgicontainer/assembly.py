@@ -173,26 +173,33 @@ def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (besid
 def check(settings: Settings, shed: Callable[[Account], object] = privileges.shed) -> None:
     """Do everything that makeService does, but start nothing: for --check-config. Raises ConfigurationError.
 
-    It becomes the user for good before it imports the application: a server that stays root may have asked for it.
+    With several workers it becomes the user for good before it imports the application, as a zygote does: it may be the
+    supervisor, which stays root, that has asked.
     """
-    from twisted.internet.testing import MemoryReactorClock
-
     succession.check_version(os.environ)
     _enter(settings)
     compile_format(settings.access_log_format)
     _presented(settings)
     account = _account(settings)
-    if account is not None:
-        shed(account)
+    if settings.workers > 1:
+        _check_ports(settings)
+        check_supervised(settings)
+        if account is not None:
+            shed(account)
     make_importable(os.getcwd(), sys.path)
     _routes(settings)
     _timers(settings)
+    if settings.workers == 1:
+        _check_ports(settings)
+
+
+def _check_ports(settings: Settings) -> None:
+    from twisted.internet.testing import MemoryReactorClock
+
     at = _circumstances(settings, MemoryReactorClock(), Passed([]))
     for port in settings.ports:
         if not checks_for_upgrade(port):
             _endpoint(port, at)
-    if settings.workers > 1:
-        check_supervised(settings)
 
 
 # The parts

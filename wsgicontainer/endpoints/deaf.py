@@ -46,8 +46,6 @@ def begin_no_more(sock: socket.socket) -> None:
         return
     program = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*each) for each in _DROP_SYN))
     try:
-        sock.setsockopt(
-            socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program))
-        )
+        sock.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", len(_DROP_SYN), ctypes.addressof(program)))
     except OSError as error:
         _log.debug("The socket goes on to begin connections ({reason})", reason=error.strerror)

@@ -60,7 +60,11 @@ class Crew:
     stacks_signal: int
     workers: dict[int, Worker] = field(factory=dict)
     backoffs: dict[int, Backoff] = field(factory=dict)
+    rebirths: Backoff = field(factory=Backoff)
+    """The crashes of its zygote."""
     loaded: bool = False
+    proven: bool = False
+    """Whether a zygote of it was ever loaded."""
     open: bool = False
     """Whether its workers may listen."""
     since: float = 0.0
@@ -102,7 +106,7 @@ class Crew:
         words = message.words
         match claim(words, OF_ZYGOTES):
             case "loaded":
-                self.loaded = True
+                self.loaded = self.proven = True
             case "failed":
                 self.told.failed(self, words)
             case "unforkable":
@@ -127,17 +131,25 @@ class Crew:
 
     def _zygote_ended(self) -> None:
         """Start a new one, if this was not asked for; workers live on, and are ours to wait for now."""
-        self.loaded = False
+        loaded, self.loaded = self.loaded, False
         for worker in self:
             worker.orphan = True
             self._give_up_unborn(worker)
         if self.closing:
             return
-        if not self.workers and not self.open:
+        if not self.workers and not (self.open and self.proven):
             self.told.failed(self, {"status": 3, "sentence": "the process that forks workers ended while starting"})
             return
-        _log.error("The process that forks workers (pid {pid}) has ended; starting it anew", pid=self.zygote)
-        self.machine.reactor.callLater(ZYGOTE_AGAIN, self._start_again)
+        now = self.machine.reactor.seconds()
+        told = self.rebirths.crashed(now, now - self.since if loaded else 0.0)
+        if told:
+            many = f" (ended {told} times)" if told > 1 else ""
+            _log.error(
+                "The process that forks workers (pid {pid}) has ended; starting it anew{many}",
+                pid=self.zygote,
+                many=many,
+            )
+        self.machine.reactor.callLater(max(ZYGOTE_AGAIN, self.rebirths.not_before - now), self._start_again)
 
     def _start_again(self) -> None:
         if self.closing:

@@ -141,7 +141,8 @@ def crew_from(note: dict[str, Any], ports: list[HeldPort], machine: Machine, tol
     """Take over a generation, and read what its processes say."""
     settings = _settings_from(note["settings"])
     crew = Crew(note["number"], settings, ports, machine, told, note["start"], stacks)
-    crew.loaded, crew.open, crew.zygote = True, True, note["zygote"]
+    crew.loaded = crew.proven = crew.open = True
+    crew.zygote = note["zygote"]
     crew.channel, crew.log_channel = _channel(note["link"]), _channel(note["log"])
     now = machine.reactor.seconds()
     for each in note["workers"]:

@@ -741,3 +741,25 @@ def test_another_number_of_workers_comes_with_its_generation(world) -> None:
     assert "reloaded" in it.notices.told
     it.supervisor.change_count(1)
     assert [each["slot"] for each in it.orders(new)] == [3]
+
+
+def test_a_first_zygote_that_ends_is_no_start(world) -> None:
+    """An application that ends the process on import, with --preload: not a loop that neither serves nor ends."""
+    it = world()
+    it.begin()
+    (zygote,) = it.zygotes
+    it.zygotes[zygote].close()
+    it.turn(2)
+    assert it.fault == (3, "the process that forks workers ended while starting", "")
+    assert len(it.zygotes) == 1
+
+
+def test_a_zygote_that_ends_again_and_again_is_slowed_down(world) -> None:
+    it = world()
+    it.started()
+    for _ in range(60):
+        it.zygotes[max(it.zygotes)].close()
+        it.turn(1)
+        for worker in (1, 2):
+            it.tell(worker, tell="beat", done=0, stalled=0, rss=0)
+    assert 5 <= len(it.zygotes) <= 14

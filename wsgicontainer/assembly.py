@@ -97,14 +97,16 @@ def makeService(
     """
     if settings.workers > 1 or succession.note_of(os.environ) is not None:
         account = _account(settings)  # workers'; this process keeps what it may
-        owner = None if account is None else (account.uid, account.gid)
-        identity = Identified(_steps(evolve(settings, user=None, group=None), None), owner)
+        steps = _steps(evolve(settings, user=None, group=None), None)
+        identity = Identified(steps, lambda: privileges.acting_as(account))
         return supervised(settings, reactor, reread or (lambda: settings), notices, identity)
     pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
     operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     _enter(settings)
     way_out = WayOut(reactor)
-    core = _core(settings, reactor, way_out, way_out.replace, Prepared(settings, _presented(settings)))
+    presented = _presented(settings)
+    make_importable(os.getcwd(), sys.path)
+    core = _core(settings, reactor, way_out, way_out.replace, Prepared(settings, presented))
     at, account = _circumstances(settings, reactor, passed), _account(settings)
     for port in settings.ports:
         core.web.add(core.listener(port, _endpoint(port, at), early=account is None or not is_file(port)))
@@ -131,6 +133,7 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     presented = _presented(settings)
     for step in _steps(settings, presented):
         step()
+    make_importable(os.getcwd(), sys.path)
     if not words["preload"]:
         return Prepared(settings, presented, words["reactor"])
     return Prepared(settings, presented, words["reactor"], _routes(settings), _timers(settings))
@@ -167,28 +170,46 @@ def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (besid
     return _ordered([signals, link, *core.children(reactor)])
 
 
-def check(settings: Settings) -> None:
-    """Do everything that makeService does, but start nothing: for --check-config. Raises ConfigurationError."""
-    from twisted.internet.testing import MemoryReactorClock
+def check(settings: Settings, shed: Callable[[Account], object] = privileges.shed) -> None:
+    """Do everything that makeService does, but start nothing: for --check-config. Raises ConfigurationError.
 
+    With several workers it becomes the user for good before it imports the application, as a zygote does: it may be the
+    supervisor, which stays root, that has asked.
+    """
+    succession.check_version(os.environ)
     _enter(settings)
     compile_format(settings.access_log_format)
+    _presented(settings)
+    account = _account(settings)
+    if settings.workers > 1:
+        _check_ports(settings)
+        check_supervised(settings)
+        if account is not None:
+            shed(account)
+    make_importable(os.getcwd(), sys.path)
     _routes(settings)
     _timers(settings)
-    _presented(settings)
+    if settings.workers == 1:
+        _check_ports(settings)
+
+
+def _check_ports(settings: Settings) -> None:
+    from twisted.internet.testing import MemoryReactorClock
+
     at = _circumstances(settings, MemoryReactorClock(), Passed([]))
     for port in settings.ports:
         if not checks_for_upgrade(port):
             _endpoint(port, at)
-    if settings.workers > 1:
-        check_supervised(settings)
 
 
 # The parts
 
 
 def _enter(settings: Settings) -> None:
-    """Make the working directory and the environment what the application will find."""
+    """Make the working directory and the environment what the application will find.
+
+    Where it is imported from comes later: until privileges are shed nothing is imported from a folder of the user's.
+    """
     if settings.chdir is not None:
         try:
             os.chdir(settings.chdir)
@@ -198,7 +219,6 @@ def _enter(settings: Settings) -> None:
             ) from None
     _set_umask(settings)
     os.environ.update(dict(settings.env))
-    make_importable(os.getcwd(), sys.path)
 
 
 def _set_umask(settings: Settings) -> None:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from attrs import evolve, frozen
@@ -26,6 +26,7 @@ from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.forked.birth import STACKS
 from wsgicontainer.interfaces import IOperatorNotices
 from wsgicontainer.process import prctl, succession
+from wsgicontainer.process.descriptors import raise_descriptor_limit
 from wsgicontainer.process.identity import Identity
 from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.process.notify import notices_from
@@ -53,8 +54,8 @@ class Identified:
     """What the process is to become once its ports are open."""
 
     steps: Sequence[Callable[[], object]] = ()
-    owner: tuple[int, int] | None = None
-    """Whose the files of unix sockets become: a user's and a group's number."""
+    acting: Callable[[], AbstractContextManager[object]] = nullcontext
+    """As whom it makes and removes files: unix sockets, the pid file."""
 
 
 def supervised(
@@ -68,12 +69,16 @@ def supervised(
     _need_linux()
     systemds = {name: os.environ[name] for name in _SYSTEMDS if name in os.environ}
     pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
+    raise_descriptor_limit(_descriptors(settings))
     operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     began_in = os.getcwd()
     _enter(settings)
     way_out = WayOut(reactor)
     note = takeover.find_note(os.environ)
-    ports = _ports(settings, passed, identity.owner) if note is None else [takeover.port_from(e) for e in note["ports"]]
+    if note is None:
+        ports = _ports(settings, passed, identity)
+    else:
+        ports = [takeover.port_from(each, identity.acting) for each in note["ports"]]
 
     def start_words(fresh: Settings) -> dict[str, Any]:
         plain = evolve(fresh, init=False, name=None).as_plain()  # these are this process's
@@ -101,7 +106,7 @@ def supervised(
     if identity.steps:
         children.append(Identity(identity.steps))
     if settings.pid_file is not None:
-        children.append(PidFile(settings.pid_file))
+        children.append(PidFile(settings.pid_file, acting=identity.acting))
     container = OrderedService()
     for child in (*children, _Leaving(reactor, way_out), supervisor):
         child.setServiceParent(container)
@@ -111,6 +116,11 @@ def supervised(
 def _need_linux() -> None:
     if not sys.platform.startswith("linux"):
         raise ConfigurationError("--workers: several processes need Linux; write --workers 1")
+
+
+def _descriptors(settings: Settings) -> int:
+    """Count what it may have open: a link, stacks and sockets for each worker, and another generation beside."""
+    return settings.workers * 2 * (2 + len(settings.ports))
 
 
 def check_supervised(settings: Settings) -> None:
@@ -137,9 +147,10 @@ def _enter(settings: Settings) -> None:
             ) from None
 
 
-def _ports(settings: Settings, passed: Passed, owner: tuple[int, int] | None) -> list[HeldPort]:
+def _ports(settings: Settings, passed: Passed, identity: Identified) -> list[HeldPort]:
     """Return the ports, to be opened."""
-    return [HeldPort(_inside(port), settings.backlog, passed=passed, owner=owner) for port in settings.ports]
+    acting = identity.acting
+    return [HeldPort(_inside(port), settings.backlog, passed=passed, acting=acting) for port in settings.ports]
 
 
 def _inside(port: str) -> str:
@@ -217,14 +228,14 @@ class _Upgrade:
         check = takeover.Check(self._machine.reactor, patience, checked)
         try:
             self._machine.reactor.spawnProcess(
-                check, words[0], words, {**os.environ, succession.CHECKING: "1"}, self._began_in
+                check, words[0], words, {**os.environ, succession.CHECKING: succession.VERSION}, self._began_in
             )
         except OSError as error:
             failed(f"{words[0]} can't be started ({error.strerror})")
 
     def _go(self, command: Command, note: dict[str, Any] | None) -> str:
-        """Return only if it failed, with the reason. Signals are held back."""
-        reason = "the server is stopping" if note is None else self._become(command, note)
+        """Return only if it failed, with the reason: "" if nothing can be taken over just now. Signals are held back."""
+        reason = "" if note is None else self._become(command, note)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
         return reason
 

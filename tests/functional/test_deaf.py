@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from wsgicontainer.serving.deaf import begin_no_more
+from wsgicontainer.endpoints.deaf import begin_no_more
 
 
 @pytest.mark.parametrize(("family", "name"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

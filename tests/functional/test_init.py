@@ -104,9 +104,7 @@ def beginning(folder: Path, container: list[str], apps: Path) -> Iterator[Begin]
         words += ["--init"] if kind == "--init" else []
         log = folder / f"output-{len(houses)}"
         with log.open("wb") as output:
-            houses.append(
-                subprocess.Popen(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-            )
+            houses.append(subprocess.Popen(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output))
         return House(houses[-1], log, kind)
 
     (folder / "parent.py").write_bytes((apps / "parent.py").read_bytes())

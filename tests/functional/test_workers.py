@@ -90,6 +90,12 @@ def alive(pid: int) -> bool:
         return False
 
 
+def states(pid: int) -> set[str]:
+    """Return the states of all threads of a process."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return {stat.rpartition(")")[2].split()[0] for stat in stats}
+
+
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -259,15 +265,16 @@ def test_a_killed_worker_takes_only_its_own_requests_with_it(serve, load):
         time.sleep(chance.uniform(0.3, 1.0))
         victim = chance.choice(sorted(workers(server)))
         os.kill(victim, signal.SIGSTOP)
-        until(lambda victim=victim: Path(f"/proc/{victim}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        until(lambda victim=victim: states(victim) == {"T"})  # each thread: the one that leads accepts, too
         at_risk += connections(victim, server.port)
         os.kill(victim, signal.SIGKILL)
+        until(lambda victim=victim: victim not in workers(server))  # it is listed until somebody has waited for it
     until(lambda: len(workers(server)) == 2)
     report = clients.stop()
     print(f"{KILLS} kills, {at_risk} connections at risk, {report['failures']}, slowest {report['slowest']}")
     assert sum(report["failures"].values()) <= at_risk, report
     assert not any("efused" in failure or "imed out" in failure for failure in report["failures"]), report
-    assert report["slowest"] < 3, report
+    assert report["slowest"] < 10, report
     assert "A message failed" not in server.output()
     until(lambda: descriptors(pid) <= before[0])
     assert resident(pid) - before[1] < 4 << 20
@@ -346,9 +353,9 @@ def test_a_reload_reads_the_options_anew(serve, tmp_path):
     server = serve("manyfold:application")
     config.write_text("workers = 3\nbacklog = 200\n")
     server.process.send_signal(signal.SIGHUP)
-    server.wait_for("--backlog changed, which needs a restart")
-    until(lambda: len(workers(server)) == 3)
-    server.wait_for(r"Generation \d+ serves with 3 workers")
+    server.wait_for("--backlog changed, which needs a restart", 30)
+    server.wait_for(r"Generation \d+ serves with 3 workers", 60)
+    until(lambda: len(workers(server)) == 3)  # the old ones have gone
 
 
 # --- Workers that fail ---
@@ -437,6 +444,20 @@ def test_term_waits_for_what_runs_and_a_second_one_does_not(serve):
         server.process.send_signal(signal.SIGTERM)
         assert server.wait() == 0
         assert time.monotonic() - began < 8
+
+
+def test_nobody_is_reset_at_the_end(serve, load):
+    """Whoever connects while all workers leave is answered, or refused: never connected and then forgotten."""
+    for _ in range(2):
+        server = serve("manyfold:application", "--workers", "2")
+        clients = Counting(server.port, 0, CLIENTS)
+        time.sleep(0.7)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        assert server.wait() == 0
+        report = clients.stop()
+        assert sum(report["good"].values()) > 100
+        assert all("efused" in failure for failure in report["failures"]), report
 
 
 def test_a_terminal_ends_all_with_one_key(serve):

@@ -161,3 +161,27 @@ def test_workers_are_the_user_and_keys_are_roots(start, home, tmp_path):
     assert f"user=({UID}, {UID}, {UID})" in get(url, context)
     assert ssl.get_server_certificate(("localhost", server.port)) != before
     assert server.stop() == 0
+
+
+def test_nothing_of_the_users_is_followed_as_root(start, home, tmp_path):
+    """The supervisor stays root: a link in the user's folder is no way to write elsewhere, nor is a module there."""
+    precious = tmp_path / "precious"
+    precious.write_text("roots")
+    for name in ("json", "ssl", "socket", "encodings"):
+        (home / f"{name}.py").write_text(f"open({str(tmp_path / 'run-as-root')!r}, 'w').close()\n")
+    (home / "server.pid").symlink_to(precious)
+    words = ["parent:app", "--user", str(UID), "--group", str(GID), "--workers", "2", "--warmup=", "--chdir", str(home)]
+    port = ["--port", "tcp:0:interface=127.0.0.1"]
+    refused = start("wsgicontainer", *words, *port, "--pid-file", f"{home}/server.pid", cwd=tmp_path)
+    assert refused.wait() == 3
+    assert "--pid-file" in refused.output() and "Permission denied" in refused.output()
+    assert precious.read_text() == "roots"
+    (home / "server.pid").unlink()
+    server = start("wsgicontainer", *words, *port, "--pid-file", f"{home}/server.pid", cwd=tmp_path).started()
+    assert (home / "server.pid").stat().st_uid == UID
+    assert get(f"{server.url}/facts")
+    server.process.send_signal(signal.SIGUSR2)
+    server.wait_for("Generation 2 serves", 30)
+    assert server.stop() == 0
+    assert not (home / "server.pid").exists()
+    assert not (tmp_path / "run-as-root").exists()

@@ -93,7 +93,7 @@ def sentence(**fields: Any) -> str:
                 "ssl:443:privateKey=key.pem:certKey=cert.pem --port tcp:80"
             ),
         ),
-        ({"user": "-1"}, 'user: \'-1\' is neither a name nor a number; write user="www-data"'),
+        ({"user": "-1"}, "user: '-1' is neither a name nor a number; write user=\"www-data\""),
         ({"umask": "089"}, "umask: '089' is not an octal number from 000 to 777; write umask=\"027\""),
         (
             {"name": "a-name-of-16-oct"},

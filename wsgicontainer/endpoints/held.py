@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from attrs import define, field, frozen
@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
 from wsgicontainer.endpoints.adopted import AdoptedEndpoint
+from wsgicontainer.endpoints.deaf import begin_no_more
 from wsgicontainer.endpoints.describe import Circumstances, endpoint_for, opened_already
 from wsgicontainer.endpoints.passed import Passed
 from wsgicontainer.endpoints.proxied import ProxiedEndpoint
@@ -77,8 +78,8 @@ class HeldPort:
     """Whether one socket serves all slots."""
     passed: Passed = field(factory=lambda: Passed([]))
     """What systemd has passed."""
-    owner: tuple[int, int] | None = None
-    """Whose the file of a unix socket becomes: a user's and a group's number."""
+    acting: Callable[[], AbstractContextManager[object]] = nullcontext
+    """As whom files of unix sockets are made and removed: in a folder of that user they may be links to anything."""
     _path: str = ""
     _lock: FilesystemLock | None = None
 
@@ -88,12 +89,14 @@ class HeldPort:
         if find is not None:
             found = socket.socket(fileno=find())
             found.setblocking(False)
+            found.set_inheritable(False)
             self.sockets, self.shared = [found], True
             return
         wish = self._wish()
         try:
             if wish.family == socket.AF_UNIX:
-                self._open_path(wish)
+                with self.acting():
+                    self._open_path(wish)
             else:
                 self._open_group(wish, slots)
         except OSError as error:
@@ -124,18 +127,28 @@ class HeldPort:
             self._lock = FilesystemLock(name + ".lock")
             self._lock.locked = os.path.lexists(name + ".lock")
 
+    def deafen(self) -> None:
+        """Have no more connections begun: the end is near for all who accept. Not where somebody else will go on."""
+        for each in self.sockets:
+            if each.family != socket.AF_UNIX and not inherited(self.description):
+                begin_no_more(each)
+
     def close(self) -> None:
         """Stop listening, as far as this process goes."""
         for each in self.sockets:
             each.close()
         self.sockets.clear()
         if self._path:
-            with suppress(OSError):
-                os.unlink(self._path)
+            with self.acting():
+                self._remove_path()
+        self._path, self._lock = "", None
+
+    def _remove_path(self) -> None:
+        with suppress(OSError):
+            os.unlink(self._path)
         if self._lock is not None and self._lock.locked:
             with suppress(OSError, ValueError):
                 self._lock.unlock()
-        self._path, self._lock = "", None
 
     def _wish(self) -> _Wish:
         if self.description.removeprefix("haproxy:").partition(":")[0] not in _KNOWN:
@@ -176,8 +189,6 @@ class HeldPort:
         bound.setblocking(False)
         bound.bind(path)
         self._path = os.path.abspath(path)
-        if self.owner is not None:
-            os.chown(path, *self.owner)
         os.chmod(path, wish.mode)
         bound.listen(wish.backlog)
 

@@ -8,29 +8,20 @@ from __future__ import annotations
 import faulthandler
 import signal
 
+from wsgicontainer.process.signals import HELD
+
 STACKS = signal.SIGRTMAX - 3
 """The signal on which a process writes the stacks of its threads, also when its interpreter lock is stuck."""
-_BLOCKED = {
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGHUP,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
-    signal.SIGCHLD,
-}
 
 
 def hold_signals() -> None:
     """Have signals wait. Runs in: zygote, before a fork."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD)
 
 
 def let_signals_come() -> None:
     """Have them delivered."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
 
 
 def pass_over(_number: int, _frame: object) -> None:
@@ -38,9 +29,13 @@ def pass_over(_number: int, _frame: object) -> None:
 
 
 def pass_all_over() -> None:
-    """Leave signals to the supervisor, whose end is ours; a control group is sent them all at once. Runs in: zygote."""
-    for number in _BLOCKED:
+    """Leave signals to the supervisor, whose end is ours; a control group is sent them all at once. Runs in: zygote.
+
+    It was started with them blocked.
+    """
+    for number in HELD:
         signal.signal(number, pass_over)
+    let_signals_come()
 
 
 def set_right(stacks: int) -> None:
@@ -49,7 +44,7 @@ def set_right(stacks: int) -> None:
     A terminal's signals are for the supervisor, which tells the workers. SIGCHLD is the application's.
     """
     signal.set_wakeup_fd(-1)
-    for number in _BLOCKED - {signal.SIGTERM, signal.SIGCHLD}:
+    for number in HELD - {signal.SIGTERM, signal.SIGCHLD}:
         signal.signal(number, pass_over)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -85,7 +85,8 @@ class WorkerLink(Service):
         now = self._reactor.seconds()
         if moves:
             self._moved_at = now
-        self._tell({"tell": "beat", "done": done, "stalled": round(now - self._moved_at, 1), "rss": _rss()})
+        stalled = max(0.0, round(now - self._moved_at, 1))
+        self._tell({"tell": "beat", "done": done, "stalled": stalled, "rss": _rss(), "pid": os.getpid()})
 
     def _begin(self) -> None:
         self._beats.start(BEAT)

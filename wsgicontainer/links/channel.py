@@ -39,9 +39,9 @@ class Message:
 class Channel:
     """One end."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        """Take over a socket of a pair."""
-        self._socket = sock
+    def __init__(self, sock: socket.socket, takes_descriptors: bool = True) -> None:
+        """Take over a socket of a pair; where none are taken the kernel closes descriptors that come all the same."""
+        self._socket, self._takes_descriptors = sock, takes_descriptors
         sock.setblocking(False)
 
     def fileno(self) -> int:
@@ -76,7 +76,7 @@ class Channel:
 
     def receive(self) -> Message | None:
         """Return the next message, None if there is none now. Raises Closed."""
-        room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
+        room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize) if self._takes_descriptors else 0
         try:
             octets, beside, _, _ = self._socket.recvmsg(MOST, room, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
@@ -93,7 +93,7 @@ class Channel:
 
 
 def _words(octets: bytes) -> dict[str, Any]:
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         words = json.loads(octets)
         if isinstance(words, dict):
             return words
@@ -101,9 +101,9 @@ def _words(octets: bytes) -> dict[str, Any]:
 
 
 def pair() -> tuple[Channel, Channel]:
-    """Return the two ends of a new channel."""
+    """Return the two ends of a new channel: the first one is its maker's, who takes no descriptors from the other."""
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    return Channel(one), Channel(other)
+    return Channel(one, takes_descriptors=False), Channel(other)
 
 
 def _wait_for_room(descriptor: int, seconds: float) -> None:

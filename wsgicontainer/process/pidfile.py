@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from twisted.application.service import Service
@@ -16,9 +17,14 @@ class PidFile(Service):
 
     name = "pid-file"
 
-    def __init__(self, path: str, early: bool = True) -> None:
-        """Remember where; if it is not `early`, it is written as the user that the server becomes."""
-        self._path, self._early = Path(path).absolute(), early
+    def __init__(
+        self, path: str, early: bool = True, acting: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        """Remember where; if it is not `early`, it is written as the user that the server becomes.
+
+        A server that stays who it was writes and removes it `acting` as that user: its folder may be the user's.
+        """
+        self._path, self._early, self._acting = Path(path).absolute(), early, acting
 
     def privilegedStartService(self) -> None:
         """Write it before privileges are shed."""
@@ -36,7 +42,7 @@ class PidFile(Service):
         """Remove it."""
         super().stopService()
         if self._content() == str(os.getpid()):
-            with suppress(OSError):
+            with suppress(OSError), self._acting():
                 self._path.unlink()
 
     def _content(self) -> str:
@@ -47,7 +53,8 @@ class PidFile(Service):
 
     def _write(self) -> None:
         try:
-            self._path.write_text(f"{os.getpid()}\n")
+            with self._acting():
+                self._path.write_text(f"{os.getpid()}\n")
         except OSError as error:
             raise BootError(
                 f"--pid-file {self._path} can't be written ({error.strerror}); choose a folder that this user may write"

@@ -13,6 +13,9 @@ from typing import Any
 from twisted.application.service import Service
 
 Handlers = Mapping[signal.Signals, Callable[[], object]]
+_HELD = ("SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGCHLD")
+HELD = frozenset(getattr(signal, name) for name in _HELD if hasattr(signal, name))
+"""The signals that wait while a process of a server with several is being made: all that mean something to one."""
 
 
 class SignalHandlers(Service):

@@ -26,9 +26,9 @@ from twisted.python.failure import Failure
 from wsgicontainer.connections.overflow import IN_KERNEL
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
+from wsgicontainer.endpoints.deaf import deafen
 from wsgicontainer.errors import BootError
 from wsgicontainer.http.site import Site
-from wsgicontainer.serving.deaf import deafen
 
 _log = Logger()
 SWEEP = 1.0
@@ -110,8 +110,8 @@ class WebService(Service):
         return Deferred.fromCoroutine(self._drain())
 
     def ready(self) -> bool:
-        """Tell whether requests are wanted: it has started, and does not drain. Runs in: any."""
-        return bool(self.running) and not self._site.draining
+        """Tell whether requests are wanted: it has started, and does not drain, or others go on. Runs in: any."""
+        return (bool(self.running) and not self._site.draining) or not self.empty
 
     def connections(self) -> int:
         """Count those that are open."""

@@ -6,6 +6,7 @@ that a zygote that has died is started anew. Runs in: supervisor, reactor thread
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,9 +18,10 @@ from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.links import Channel, ChannelReader, Message, pair, retell
 from wsgicontainer.settings import Settings
 from wsgicontainer.workers.backoff import Backoff
+from wsgicontainer.workers.claims import OF_WORKERS, OF_ZYGOTES, claim
 from wsgicontainer.workers.lifetime import Lifetime, draw
 from wsgicontainer.workers.machine import Machine, ending
-from wsgicontainer.workers.plan import COMING, Phase
+from wsgicontainer.workers.plan import Phase
 from wsgicontainer.workers.slots import covers
 from wsgicontainer.workers.worker import Worker
 
@@ -28,6 +30,8 @@ GRACE = 5.0
 """Seconds beyond --graceful-timeout before a worker that drains is killed."""
 STACKS_WITHIN = 1.0
 """Seconds that a frozen worker has to write its threads' stacks."""
+KILL_AGAIN = 1.0
+"""Seconds before a worker is killed again: the first time it may have had no name yet."""
 ZYGOTE_AGAIN = 1.0
 """Seconds before a zygote that has died is started anew."""
 
@@ -56,7 +60,11 @@ class Crew:
     stacks_signal: int
     workers: dict[int, Worker] = field(factory=dict)
     backoffs: dict[int, Backoff] = field(factory=dict)
+    rebirths: Backoff = field(factory=Backoff)
+    """The crashes of its zygote."""
     loaded: bool = False
+    proven: bool = False
+    """Whether a zygote of it was ever loaded."""
     open: bool = False
     """Whether its workers may listen."""
     since: float = 0.0
@@ -96,9 +104,9 @@ class Crew:
 
     def _zygote_tells(self, message: Message) -> None:
         words = message.words
-        match words.get("tell"):
+        match claim(words, OF_ZYGOTES):
             case "loaded":
-                self.loaded = True
+                self.loaded = self.proven = True
             case "failed":
                 self.told.failed(self, words)
             case "unforkable":
@@ -123,16 +131,25 @@ class Crew:
 
     def _zygote_ended(self) -> None:
         """Start a new one, if this was not asked for; workers live on, and are ours to wait for now."""
-        self.loaded = False
+        loaded, self.loaded = self.loaded, False
         for worker in self:
             worker.orphan = True
+            self._give_up_unborn(worker)
         if self.closing:
             return
-        if not self.workers and not self.open:
+        if not self.workers and not (self.open and self.proven):
             self.told.failed(self, {"status": 3, "sentence": "the process that forks workers ended while starting"})
             return
-        _log.error("The process that forks workers (pid {pid}) has ended; starting it anew", pid=self.zygote)
-        self.machine.reactor.callLater(ZYGOTE_AGAIN, self._start_again)
+        now = self.machine.reactor.seconds()
+        told = self.rebirths.crashed(now, now - self.since if loaded else 0.0)
+        if told:
+            many = f" (ended {told} times)" if told > 1 else ""
+            _log.error(
+                "The process that forks workers (pid {pid}) has ended; starting it anew{many}",
+                pid=self.zygote,
+                many=many,
+            )
+        self.machine.reactor.callLater(max(ZYGOTE_AGAIN, self.rebirths.not_before - now), self._start_again)
 
     def _start_again(self) -> None:
         if self.closing:
@@ -149,9 +166,17 @@ class Crew:
     def fork(self, number: int, slot: int) -> None:
         """Have a worker made."""
         assert self.channel is not None
-        ours, theirs = pair()
         now = self.machine.reactor.seconds()
-        worker = Worker(number, slot, now, ours, self.machine.memory(), self.lifetime(), beat_at=now)
+        stacks = -1
+        try:
+            stacks = self.machine.memory()
+            ours, theirs = pair()
+        except OSError as error:
+            if stacks >= 0:
+                os.close(stacks)
+            self._note_unmade(slot, error)
+            return
+        worker = Worker(number, slot, now, ours, stacks, self.lifetime(), beat_at=now)
         self.listen_to(worker)
         self.workers[number] = worker
         sockets = [port.of_slot(slot).fileno() for port in self.ports]
@@ -169,6 +194,11 @@ class Crew:
         if not sent:
             self._unborn(number, "the process that forks workers does not answer")
 
+    def _note_unmade(self, slot: int, error: OSError) -> None:
+        """Try again later: the system has no room for what a worker needs."""
+        if self.backoffs.setdefault(slot, Backoff()).crashed(self.machine.reactor.seconds(), 0.0):
+            _log.error("No worker can be made ({reason}); trying again", reason=error.strerror)
+
     def lifetime(self) -> Lifetime:
         """Draw a worker's limits."""
         settings = self.settings
@@ -184,14 +214,29 @@ class Crew:
         """Read what a worker says."""
         reactor = self.machine.reactor
         worker.reader = ChannelReader(
-            reactor, worker.channel, lambda message: self._worker_tells(worker, message), self.told.changed
+            reactor, worker.channel, lambda message: self._worker_tells(worker, message), lambda: self._mute(worker)
         )
+
+    def _mute(self, worker: Worker) -> None:
+        """Take note that a worker's link has ended; its zygote tells how it has ended itself, if it still can."""
+        self._give_up_unborn(worker)
+        self.told.changed()
+
+    def _give_up_unborn(self, worker: Worker) -> None:
+        """Count out whom a zygote that has died has not named: it was never made, or has ended."""
+        if worker.orphan and not worker.pid and worker.channel.fileno() < 0 and worker.number in self.workers:
+            self._gone(worker, "was lost with the process that forks workers")
 
     def _forked(self, number: int, pid: int) -> None:
         if number in self.workers:
             self.workers[number].pid = pid
             if self.workers[number].phase is Phase.KILLED:  # before it had a name
-                self.machine.kill(pid, signal.SIGKILL)
+                self.signal(self.workers[number], signal.SIGKILL)
+
+    def signal(self, worker: Worker, number: int) -> None:
+        """Signal a worker, if that is one: who told its process id may have lied, and another may have it by now."""
+        if worker.pid and self.machine.parent(worker.pid) in (self.zygote, self.machine.getpid()):
+            self.machine.kill(worker.pid, number)
 
     def _unborn(self, number: int, reason: str) -> None:
         worker = self.workers.pop(number, None)
@@ -216,12 +261,17 @@ class Crew:
         self.told.changed()
 
     def _worker_tells(self, worker: Worker, message: Message) -> None:
-        words = message.words
+        kind = claim(message.words, OF_WORKERS)
+        if kind:
+            worker.beat_at = self.machine.reactor.seconds()
+            self._take_note(worker, kind, message.words)
+
+    def _take_note(self, worker: Worker, kind: str, words: dict[str, Any]) -> None:
         now = self.machine.reactor.seconds()
-        worker.beat_at = now
-        match words.get("tell"):
+        match kind:
             case "beat":
                 worker.done, worker.stalled, worker.rss = words["done"], words["stalled"], words["rss"]
+                worker.pid = worker.pid or words.get("pid", 0)  # if its zygote has died before it could tell
                 return
             case "failed":
                 worker.failure = words
@@ -254,10 +304,10 @@ class Crew:
         worker.channel.send({"do": "listen"})
 
     def drain(self, worker: Worker, *, empty: bool = False) -> None:
-        """Have a worker drain; one that has not served yet has nothing to drain."""
-        if worker.phase in COMING:
+        """Have a worker drain; one that does not listen yet has nothing to drain."""
+        if worker.phase in (Phase.BOOTING, Phase.WARM):
             self.kill(worker)
-        elif worker.phase is Phase.SERVING:
+        elif worker.phase in (Phase.OPENING, Phase.SERVING):  # what it does on our order may not be told yet
             worker.phase = Phase.DRAINING
             worker.leaves_at = self.machine.reactor.seconds() + self.settings.graceful_timeout + GRACE
             worker.adopted.clear()
@@ -266,22 +316,20 @@ class Crew:
     def kill(self, worker: Worker) -> None:
         """End a worker at once."""
         worker.phase = Phase.KILLED
-        if worker.pid:
-            self.machine.kill(worker.pid, signal.SIGKILL)
+        worker.leaves_at = worker.leaves_at or self.machine.reactor.seconds() + KILL_AGAIN
+        self.signal(worker, signal.SIGKILL)
 
     def show_stacks(self, worker: Worker, reason: str) -> None:
         """Log where a frozen worker's threads are, and kill it."""
         _log.error("{name} {reason}: it is killed", name=worker.name, reason=reason)
-        if worker.pid:
-            self.machine.kill(worker.pid, self.stacks_signal)
+        self.signal(worker, self.stacks_signal)
         worker.leaves_at = self.machine.reactor.seconds() + STACKS_WITHIN
         self.machine.reactor.callLater(STACKS_WITHIN, self._shown, worker)
 
     def _shown(self, worker: Worker) -> None:
         if worker.number in self.workers and worker.stacks >= 0:
             _log.error("{name}: its threads' stacks\n{stacks}", name=worker.name, stacks=worker.take_stacks() or "none")
-            if worker.pid:
-                self.machine.kill(worker.pid, signal.SIGKILL)
+            self.signal(worker, signal.SIGKILL)
 
     def cover(self, slots: int) -> None:
         """See to it that somebody accepts from each of so many slots."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -17,18 +16,21 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.process import reapProcessHandlers
 
-_SCRIPT = "import sys,json;sys.path[:]=json.loads(sys.argv[1]);from wsgicontainer.worker import main;main()"
-"""The zygote's whole command: its path is ours, also where that is not the interpreter's own (a pex, a zip)."""
+from wsgicontainer.process.signals import HELD
+
+_SCRIPT = "import sys;sys.path[:]=sys.argv[1:];del sys.argv[1:];from wsgicontainer.worker import main;main()"
+"""The zygote's whole command: its path is ours, also where that is not the interpreter's own (a pex, a zip). Nothing is
+imported before: Python would look into the working directory first, which may be the application's."""
 
 
 def spawn_zygote(link: int, log: int) -> int:
     """Start a zygote whose link is descriptor 3 and whose log is 4; return its process id. Raises OSError."""
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 (as multiprocessing)
-    command = [sys.executable, *flags, "-c", _SCRIPT, json.dumps(sys.path)]
+    command = [sys.executable, *flags, "-c", _SCRIPT, *map(os.fspath, sys.path)]
     link, log = os.dup(link), os.dup(log)  # so that neither is 3 or 4 already, the wrong way round
     try:
         moves = [(os.POSIX_SPAWN_DUP2, _above(link), 3), (os.POSIX_SPAWN_DUP2, _above(log), 4)]
-        return os.posix_spawn(sys.executable, command, os.environ, file_actions=moves, setsigmask=())
+        return os.posix_spawn(sys.executable, command, os.environ, file_actions=moves, setsigmask=HELD)
     finally:
         os.close(link)
         os.close(log)
@@ -57,6 +59,14 @@ def send_signal(pid: int, number: int) -> None:
     """Signal a process, if it is still there."""
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
+
+
+def parent_of(pid: int) -> int:
+    """Return the process id of a process's parent, 0 if nobody knows."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def memory_file() -> int:
@@ -97,3 +107,5 @@ class Machine:
     memory: Callable[[], int] = memory_file
     chance: Callable[[], float] = random.random
     execute: Callable[[str, list[str]], object] = os.execv
+    parent: Callable[[int], int] = parent_of
+    getpid: Callable[[], int] = os.getpid

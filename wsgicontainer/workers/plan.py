@@ -66,7 +66,7 @@ def plan(
     for each in workers:
         if each.slot >= count and each.phase in (Phase.SERVING, *COMING):
             actions.append(Action(Do.DRAIN, each.number))
-    actions += _recycling(count, workers)
+    actions += _recycling(count, workers, not_before, now)
     return actions
 
 
@@ -83,13 +83,14 @@ def _of_slot(
     return actions
 
 
-def _recycling(count: int, workers: Sequence[Seen]) -> list[Action]:
+def _recycling(count: int, workers: Sequence[Seen], not_before: Mapping[int, float], now: float) -> list[Action]:
     """Replace the one that is due, one at a time: only while each wanted slot has exactly one worker, which serves."""
     settled = [each for each in workers if each.slot < count and each.phase not in (Phase.DRAINING, Phase.KILLED)]
     draining = any(each.phase is Phase.DRAINING and each.due for each in workers)
     if draining or len(settled) != count or any(each.phase is not Phase.SERVING for each in settled):
         return []
-    return [Action(Do.FORK, each.slot) for each in settled if each.due][:1]
+    due = [each.slot for each in settled if each.due and not_before.get(each.slot, 0.0) <= now]
+    return [Action(Do.FORK, slot) for slot in due[:1]]
 
 
 def _number(seen: Seen) -> int:

@@ -56,7 +56,8 @@ class Surroundings:
     announce: Callable[[], object]
     """Says where the server listens."""
     upgrade: Callable[[Callable[[], dict[str, Any] | None], float, Callable[[str], object]], object]
-    """Puts a new supervisor in the place of this one, given what it has to know, or calls back with what hinders it."""
+    """Puts a new supervisor in the place of this one, given what it has to know, or calls back with what hinders it:
+    with "" if just then there is nothing to take over."""
     note: dict[str, Any] | None = None
     """What the supervisor has left that this one takes the place of."""
     notices: Sequence[IOperatorNotices] = ()
@@ -80,8 +81,10 @@ class Supervisor(Service):
         self._numbers = self._generations = 0
         self._served = self._stopping = self._hurried = self._again = self._looking = self._upgrading = False
         self._upgrade_wanted = False
+        self._more = 0
+        """How many workers the coming generation is to have more than the current one."""
         self._looked_at = 0.0
-        self._looks = LoopingCall(self._tick)
+        self._looks = LoopingCall(self._tick_on)
         self._looks.clock = self._reactor
         self._notices = Notices(around.notices, self._reactor.seconds)
         self._schedule = Schedule(self._reactor, self._run_timer)
@@ -136,14 +139,13 @@ class Supervisor(Service):
         self._around.announce()
         self._notices.ready(described(self._current))
         _log.info("The new supervisor has taken over {count} workers", count=len(crews[0].workers))
-        if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
-            self._count = fresh.workers
+        self._want(fresh)
         self._coming = self._new_crew(evolve(fresh, **{name: getattr(self._settings, name) for name in FIXED}))
         self._start(self._coming)
 
     def _note(self) -> dict[str, Any] | None:
-        """Write down what the next supervisor has to know; None if there is to be none: the server leaves."""
-        if self._stopping:
+        """Write down what the next supervisor has to know; None if it can't take over now."""
+        if self._stopping or self._busy():
             return None
         now = self._reactor.seconds()
         crews = [crew for crew in (self._current, *self._leaving) if crew is not None and crew.loaded]
@@ -159,9 +161,9 @@ class Supervisor(Service):
 
     def upgrade(self) -> None:
         """Have a new interpreter, with all that is installed now, take this process over: USR2."""
-        if self._stopping or not self._served:
+        if self._stopping:
             return
-        if self._upgrading or self._busy():
+        if not self._served or self._upgrading or self._busy():
             self._upgrade_wanted = True
             _log.info("Something else is under way: the upgrade follows it")
             return
@@ -176,7 +178,13 @@ class Supervisor(Service):
         return loading or self._coming is not None or any(worker.phase in COMING for worker in self._all())
 
     def _not_upgraded(self, reason: str) -> None:
+        """Go on; without a reason something else has come between, and the upgrade follows that."""
         self._upgrading = False
+        if self._stopping:
+            return
+        if not reason:
+            self._upgrade_wanted = True
+            return
         _log.error("The upgrade failed, and everything goes on as before: {reason}", reason=reason)
         self._notices.reloaded(reason)
         self._reload_again()
@@ -206,6 +214,8 @@ class Supervisor(Service):
         self._notices.stopping(f"Draining: {described(self._current)}")
         self._give_up_coming()
         self._schedule.follow(())
+        for port in self._ports:
+            port.deafen()  # workers accept for the last time now, each when it comes to it
         for crew in self._crews():
             for worker in crew:
                 crew.drain(worker, empty=True)
@@ -278,11 +288,11 @@ class Supervisor(Service):
 
     def reload(self) -> None:
         """Have a new generation, of the code and the settings as they are now, take over."""
-        if self._stopping or not self._served:
+        if self._stopping:
             return
-        if self._coming is not None or self._upgrading:
+        if not self._served or self._coming is not None or self._upgrading:
             self._again = True
-            _log.info("A reload is under way: another one follows it")
+            _log.info("A generation is under way: another one follows it")
             return
         _log.info("Reloading")
         self._notices.reloading()
@@ -301,9 +311,16 @@ class Supervisor(Service):
             words = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in fixed)
             _log.warn("{options} changed, which needs a restart: the old value stays", options=words)
             fresh = evolve(fresh, **{name: getattr(self._settings, name) for name in fixed})
-        if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
-            self._count = fresh.workers
+        self._want(fresh)
         return fresh
+
+    def _want(self, fresh: Settings) -> None:
+        """Have the coming generation be so many, if the option has changed; what TTIN and TTOU have asked for stays."""
+        if fresh.workers != self._settings.workers and self._make_room(fresh.workers):
+            self._more = fresh.workers - self._count
+
+    def _count_of(self, crew: Crew) -> int:
+        return max(1, self._count + self._more) if crew is self._coming else self._count
 
     def _make_room(self, count: int) -> bool:
         """Have a socket for each of so many workers."""
@@ -318,6 +335,13 @@ class Supervisor(Service):
 
     # What is due
 
+    def _tick_on(self) -> None:
+        """Look at everybody's clocks, and go on doing so whatever happens."""
+        try:
+            self._tick()
+        except Exception:  # noqa: BLE001 (nobody else would look any more)
+            _log.failure("The supervisor's look at its workers failed")
+
     def _tick(self) -> None:
         now = self._reactor.seconds()
         late, self._looked_at = now - self._looked_at > watching.FRESH, now
@@ -328,13 +352,13 @@ class Supervisor(Service):
             if not late:  # otherwise it was this process that stood still, and beats wait to be read
                 self._look_at_clocks(crew, now)
         self._look()
-        serves = self._served and self._current is not None and watching.alive(self._current, self._count, now)
+        serves = self._served and self._current is not None and watching.alive(self._current, now)
         if serves or self._stopping:
             self._notices.alive()
 
     def _look(self) -> None:
         """Do what is due; what happens meanwhile is looked at in the next turn."""
-        if self._looking or self._stopping or self._upgrading:
+        if self._looking or self._stopping:
             return
         self._looking = True
         try:
@@ -350,7 +374,7 @@ class Supervisor(Service):
                 self._dismiss(crew)
         finally:
             self._looking = False
-        if self._upgrade_wanted and not self._busy():
+        if self._upgrade_wanted and self._served and not self._upgrading and not self._busy():
             self._reactor.callLater(0, self.upgrade)
             self._upgrade_wanted = False
 
@@ -358,7 +382,7 @@ class Supervisor(Service):
         now = self._reactor.seconds()
         seen = [worker.seen() for worker in crew]
         waits = {slot: each.not_before for slot, each in crew.backoffs.items()}
-        for action in plan(self._count, seen, waits, now, open_=crew.open):
+        for action in plan(self._count_of(crew), seen, waits, now, open_=crew.open):
             self._do(crew, action)
 
     def _do(self, crew: Crew, action: Action) -> None:
@@ -383,28 +407,29 @@ class Supervisor(Service):
         crew = self._coming or (None if self._served else self._current)
         if crew is None:
             return
-        workers = [worker for worker in crew if worker.slot < self._count]
+        count = self._count_of(crew)
+        workers = [worker for worker in crew if worker.slot < count]
         if not crew.open:
-            self._open_when_warm(crew, workers)
-        elif len({worker.slot for worker in workers if worker.listens()}) == self._count:
-            self._follow(crew)
+            self._open_when_warm(crew, workers, count)
+        elif len({worker.slot for worker in workers if worker.listens()}) == count:
+            self._follow(crew, count)
 
-    def _open_when_warm(self, crew: Crew, workers: list[Worker]) -> None:
+    def _open_when_warm(self, crew: Crew, workers: list[Worker], count: int) -> None:
         faulty = next((worker for worker in workers if worker.fault), None)
         if faulty is not None:
             self._failed(crew, {"status": 3, "sentence": f"the warm-up failed: {faulty.fault}"})
             return
         warm = [worker.warm_since for worker in workers if worker.phase is Phase.WARM]
-        if len(warm) == self._count and self._reactor.seconds() - max(warm) >= STAY_UP:
+        if len(warm) == count and self._reactor.seconds() - max(warm) >= STAY_UP:
             crew.open = True
             self._carry_out(crew)
 
-    def _follow(self, crew: Crew) -> None:
+    def _follow(self, crew: Crew, count: int) -> None:
         seconds = self._reactor.seconds() - crew.since
         _log.info(
             "Generation {number} serves with {count} workers after {seconds:.2f} s",
             number=crew.number,
-            count=self._count,
+            count=count,
             seconds=seconds,
         )
         self._schedule.follow(crew.settings.timers)
@@ -412,9 +437,10 @@ class Supervisor(Service):
             self._served = True
             self._around.announce()
             self._notices.ready(described(self._current))
+            self._reload_again()
             return
         before, self._current, self._coming = self._current, crew, None
-        self._settings = crew.settings
+        self._settings, self._count, self._more = crew.settings, count, 0
         if before is not None:
             self._leave(before)
         self._notices.reloaded()
@@ -453,11 +479,11 @@ class Supervisor(Service):
         self._reload_again()
 
     def _give_up_coming(self) -> None:
-        crew, self._coming = self._coming, None
+        crew, self._coming, self._more = self._coming, None, 0
         if crew is not None:
             self._leaving.append(crew)
-            for worker in crew:
-                crew.kill(worker)
+            for worker in crew:  # some may serve already
+                crew.drain(worker, empty=self._stopping)
 
     def _crashed(self, crew: Crew, worker: Worker, how: str) -> None:
         words = worker.failure or {"status": 3, "sentence": f"{worker.name} {how} before it served"}

@@ -11,8 +11,8 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterable, MutableMapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
@@ -22,16 +22,17 @@ from twisted.python.failure import Failure
 from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.links import Channel
 from wsgicontainer.process import succession
+from wsgicontainer.process.signals import HELD
 from wsgicontainer.settings import Settings
+from wsgicontainer.settings.table import FIELDS
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.plan import Phase
 from wsgicontainer.workers.worker import Worker
 
-HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+HELD_BACK = HELD - {signal.SIGCHLD}
 """Signals that wait until the new supervisor can take them."""
 _MOST_TOLD = 20_000
-_VERSION = 1
 
 # Writing ----------------------------------------------------------------------------------
 
@@ -66,6 +67,8 @@ def _worker_note(worker: Worker, now: float) -> dict[str, Any]:
         "slot": worker.slot,
         "pid": worker.pid,
         "phase": worker.phase.name,
+        "orphan": worker.orphan,
+        "due": worker.due,
         "served": now - worker.serving_since,
         "link": worker.channel.fileno(),
         "stacks": worker.stacks,
@@ -78,7 +81,7 @@ def leave_note(
 ) -> None:
     """Write the note, and have the descriptors survive an exec()."""
     memory = os.memfd_create("takeover", 0)
-    os.write(memory, json.dumps({**note, "version": _VERSION, "pid": os.getpid()}).encode())
+    os.write(memory, json.dumps({**note, "version": succession.VERSION, "pid": os.getpid()}).encode())
     for descriptor in (memory, *descriptors):
         os.set_inheritable(descriptor, True)
     environ[succession.VARIABLE] = succession.written(memory, below_init)
@@ -119,16 +122,16 @@ def find_note(environ: MutableMapping[str, str]) -> dict[str, Any] | None:
             note = json.load(file)
     except (OSError, ValueError):
         return None
-    if not isinstance(note, dict) or note.get("pid") != os.getpid() or note.get("version") != _VERSION:
+    if not isinstance(note, dict) or note.get("pid") != os.getpid() or note.get("version") != succession.VERSION:
         return None
     for descriptor in descriptors_of(note):
         os.set_inheritable(descriptor, False)
     return note
 
 
-def port_from(note: dict[str, Any]) -> HeldPort:
-    """Take over a port."""
-    port = HeldPort(note["description"], note["backlog"], shared=note["shared"])
+def port_from(note: dict[str, Any], acting: Callable[[], AbstractContextManager[object]]) -> HeldPort:
+    """Take over a port; `acting` is as whom its file is removed in the end."""
+    port = HeldPort(note["description"], note["backlog"], shared=note["shared"], acting=acting)
     port.sockets = [socket.socket(fileno=each) for each in note["sockets"]]
     port.remove_path_later()
     return port
@@ -136,15 +139,15 @@ def port_from(note: dict[str, Any]) -> HeldPort:
 
 def crew_from(note: dict[str, Any], ports: list[HeldPort], machine: Machine, told: Told, stacks: int) -> Crew:
     """Take over a generation, and read what its processes say."""
-    settings = Settings.from_plain(note["settings"])
+    settings = _settings_from(note["settings"])
     crew = Crew(note["number"], settings, ports, machine, told, note["start"], stacks)
-    crew.loaded, crew.open, crew.zygote = True, True, note["zygote"]
-    crew.channel = Channel(socket.socket(fileno=note["link"]))
-    crew.log_channel = Channel(socket.socket(fileno=note["log"]))
+    crew.loaded = crew.proven = crew.open = True
+    crew.zygote = note["zygote"]
+    crew.channel, crew.log_channel = _channel(note["link"]), _channel(note["log"])
     now = machine.reactor.seconds()
     for each in note["workers"]:
-        worker = Worker(each["number"], each["slot"], now, Channel(socket.socket(fileno=each["link"])), each["stacks"])
-        worker.lifetime = crew.lifetime()
+        worker = Worker(each["number"], each["slot"], now, _channel(each["link"]), each["stacks"])
+        worker.lifetime, worker.orphan, worker.due = crew.lifetime(), each["orphan"], each["due"]
         worker.pid, worker.phase, worker.beat_at = each["pid"], Phase[each["phase"]], now
         worker.serving_since, worker.adopted = now - each["served"], set(each["adopted"])
         if worker.phase is Phase.DRAINING:
@@ -153,6 +156,16 @@ def crew_from(note: dict[str, Any], ports: list[HeldPort], machine: Machine, tol
         crew.listen_to(worker)
     crew.listen_to_zygote()
     return crew
+
+
+def _channel(descriptor: int) -> Channel:
+    return Channel(socket.socket(fileno=descriptor), takes_descriptors=False)
+
+
+def _settings_from(plain: dict[str, Any]) -> Settings:
+    """Read settings that another version has written: what has no name here means nothing."""
+    known = {option.name for option in FIELDS}
+    return Settings.from_plain({name: value for name, value in plain.items() if name in known})
 
 
 # Checking ----------------------------------------------------------------------------------

@@ -37,7 +37,10 @@ def frozen(worker: Worker, now: float, patience: float) -> str:
     return ""
 
 
-def alive(crew: Crew, count: int, now: float) -> bool:
-    """Say whether `count` workers serve, and reactor and pool of each answer."""
+def alive(crew: Crew, now: float) -> bool:
+    """Say whether reactor and pool of each worker that serves answer, and there is one.
+
+    One that is being replaced is the supervisor's concern: who watches us would end those that serve, too.
+    """
     serving = [worker for worker in crew if worker.listens()]
-    return len(serving) >= count and all(now - worker.beat_at < FRESH and worker.stalled < FRESH for worker in serving)
+    return bool(serving) and all(now - worker.beat_at < FRESH and worker.stalled < FRESH for worker in serving)

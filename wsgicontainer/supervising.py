@@ -234,7 +234,7 @@ class _Upgrade:
             failed(f"{words[0]} can't be started ({error.strerror})")
 
     def _go(self, command: Command, note: dict[str, Any] | None) -> str:
-        """Return only if it failed, with the reason: "" if nothing can be taken over just now. Signals are held back."""
+        """Return only if it failed, with the reason: "" if nothing can be taken over now. Signals are held back."""
         reason = "" if note is None else self._become(command, note)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
         return reason

@@ -228,7 +228,7 @@ class Crew:
             self._gone(worker, "was lost with the process that forks workers")
 
     def _forked(self, number: int, pid: int) -> None:
-        if number in self.workers:
+        if number in self.workers and not self.workers[number].pid:
             self.workers[number].pid = pid
             if self.workers[number].phase is Phase.KILLED:  # before it had a name
                 self.signal(self.workers[number], signal.SIGKILL)
@@ -323,6 +323,9 @@ class Crew:
         """Log where a frozen worker's threads are, and kill it."""
         _log.error("{name} {reason}: it is killed", name=worker.name, reason=reason)
         self.signal(worker, self.stacks_signal)
+        if not worker.pid and self.zygote and not worker.orphan:
+            _log.error("The process that forks workers (pid {pid}) does not answer: it is killed", pid=self.zygote)
+            self.machine.kill(self.zygote, signal.SIGKILL)
         worker.leaves_at = self.machine.reactor.seconds() + STACKS_WITHIN
         self.machine.reactor.callLater(STACKS_WITHIN, self._shown, worker)
 

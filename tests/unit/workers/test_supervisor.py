@@ -511,16 +511,21 @@ def test_a_worker_that_is_told_to_listen_may_have_clients_already(world) -> None
     assert not {pid for pid, _ in it.killed} & pids
 
 
-def test_what_a_zygote_tells_kills_no_stranger(world) -> None:
+@pytest.mark.parametrize("pid", [-1, 0, 1, True, "1", 1 << 40, 4321])
+def test_what_a_zygote_tells_kills_no_stranger(world, pid) -> None:
     """It may have run anybody's code: -1 would be everybody, and 1 init."""
     it = world(worker_timeout=5)
     zygote = it.started()
-    for pid in (-1, 0, 1, True, "1", 1 << 40, 4321):
-        it.parents[4321] = it.parents[1] = 1
-        it.zygotes[zygote].send({"tell": "forked", "worker": 1, "pid": pid})
-        it.turn()
+    it.parents[4321] = it.parents[1] = 1
+    it.supervisor.change_count(1)
+    for each in it.zygotes[zygote].receive().descriptors:
+        os.close(each)
+    it.zygotes[zygote].send({"tell": "forked", "worker": 3, "pid": pid})
+    it.turn()
+    for worker in (1, 2):
+        it.supervisor._current.workers[worker].beat_at = 1e9
     it.turn(30)
-    assert {pid for pid, _ in it.killed} <= {it.forked[2][1]}
+    assert {pid for pid, _ in it.killed} <= {zygote}
 
 
 @pytest.mark.parametrize(
@@ -763,3 +768,18 @@ def test_a_zygote_that_ends_again_and_again_is_slowed_down(world) -> None:
         for worker in (1, 2):
             it.tell(worker, tell="beat", done=0, stalled=0, rss=0)
     assert 5 <= len(it.zygotes) <= 14
+
+
+def test_a_zygote_that_stands_still_is_replaced(world) -> None:
+    it = world(worker_timeout=5)
+    zygote = it.started()
+    it.turn(2)
+    it.die(zygote, 2)
+    for _ in range(8):
+        it.turn(1)
+        it.tell(1, tell="beat", done=0, stalled=0, rss=0)
+    assert it.killed[0] == (zygote, signal.SIGKILL)
+    it.zygotes[zygote].close()
+    it.turn(2)
+    it.load(max(it.zygotes))
+    assert set(it.phases()) == {1, max(it.slots)}

@@ -291,8 +291,8 @@ class Settings:
         _CLOCK,
         _WORKERS,
         "a worker that was not ready, or did nothing, for so long is killed",
-        "It did nothing if its reactor did not turn, or if requests waited and none was taken. Its threads' stacks are"
-        " logged first.",
+        "It did nothing if its reactor did not turn, or if requests waited and none was taken: set it above the longest"
+        " request. Its threads' stacks are logged first.",
         "60",
         default=60.0,
         unit="seconds",
@@ -424,7 +424,8 @@ class Settings:
         kinds.whole(1, 1_000_000),
         _LOAD,
         "most open connections; then idle ones are closed, or accepting pauses",
-        "An idle one costs a descriptor and some kilobytes. The limit of open files (ulimit -n) lowers it.",
+        "An idle one costs a descriptor and some kilobytes. The limit of open files (ulimit -n) lowers it. Each worker"
+        " has as many.",
         "10000",
         default=10_000,
         unit="connections",
@@ -434,7 +435,7 @@ class Settings:
         kinds.whole(1, 1_000_000),
         _LOAD,
         "most requests that wait for a thread; beyond them 503 with Retry-After",
-        "A queue that only grows helps nobody; 2048 absorb a burst of some seconds.",
+        "A queue that only grows helps nobody; 2048 absorb a burst of some seconds. Each worker has its own.",
         "2048",
         default=2048,
         unit="requests",
@@ -536,7 +537,7 @@ class Settings:
         _LIMITS,
         "temporary files for what slow peers have not taken, all replies together",
         "A reply goes there after its thread has waited 0.1 s for a peer that takes less than 16 MiB/s; without room it"
-        " waits on. The files are in TMPDIR.",
+        " waits on. The files are in TMPDIR. Each worker may have as much.",
         "2G",
         default=2**31,
         unit="octets",

@@ -324,7 +324,7 @@ def test_broken_code_never_serves(serve, load, tmp_path):
         "--workers",
         "2",
         "--worker-timeout",
-        "4",
+        "10",
         chdir=tmp_path,
         env={"PYTHONDONTWRITEBYTECODE": "1"},
     )

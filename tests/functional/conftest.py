@@ -31,7 +31,7 @@ LISTENING = re.compile(r"listening on (https?://127\.0\.0\.1:(\d+))")
 START_LIMIT = 30
 """Seconds that a loaded machine may need to import Django and listen."""
 STOP_LIMIT = 40
-TRANSPORTS = os.environ.get("TEST_TRANSPORT", "nested twisted").split()
+TRANSPORTS = (os.environ.get("TEST_TRANSPORT") or "nested twisted").split()
 
 
 class Output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from contextlib import suppress
 
@@ -36,3 +37,14 @@ def untaken(descriptor: int) -> int:
         return int.from_bytes(fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     except (NameError, OSError, ValueError):
         return 0
+
+
+def acknowledged(sock: socket.socket) -> int | None:
+    """Return how many octets the peer's kernel has told to have; None where ours doesn't say, as with unix sockets.
+
+    `tcpi_bytes_acked` of Linux's `struct tcp_info` (since 4.1).
+    """
+    try:
+        return int.from_bytes(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)[120:], sys.byteorder) or None
+    except (AttributeError, OSError):
+        return None

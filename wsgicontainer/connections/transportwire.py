@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
-from wsgicontainer.connections.outgoing import FilePiece, untaken
+from wsgicontainer.connections.outgoing import FilePiece, acknowledged, untaken
 from wsgicontainer.connections.overflow import Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier
@@ -48,7 +48,7 @@ class TransportWire:
         self._ring: Callable[[], object] = _nobody
         self._inbox: deque[bytes] = deque()
         self._waiting_in = 0
-        self._outbox: deque[bytes | FilePiece] = deque()
+        self._outbox: deque[bytes | memoryview | FilePiece] = deque()
         self._waiting_out = self._handed = 0
         self._called = self._flushing = self._choked = self._paused = False
         self._hung_up = self._lost = self._ended = self._met = False
@@ -182,9 +182,15 @@ class TransportWire:
 
     @property
     def progress(self) -> int:
-        """Grows with every octet that the peer takes; where it begins means nothing."""
-        number = getattr(self._transport, "fileno", None)
-        return self._handed - (0 if number is None or self._lost else untaken(number()))
+        """Grows with every octet that the peer takes; where it begins means nothing.
+
+        What Twisted has taken says little: it may fill the kernel's buffer up as fast as the peer empties it.
+        """
+        sock = getattr(self._transport, "socket", None)
+        if sock is None or self._lost:
+            return self._handed
+        taken = acknowledged(sock)
+        return self._handed - untaken(sock.fileno()) if taken is None else taken
 
     def flush(self) -> bool:
         """Tell whether all was handed to the transport. Raises PeerGone."""
@@ -218,13 +224,17 @@ class TransportWire:
                 self._pace.rest()
                 return None
             piece = self._outbox[0]
-            if isinstance(piece, bytes):
+            if isinstance(piece, FilePiece):
+                return self._next_of_file(piece)
+            block = bytes(piece[:_BLOCK])  # the transport keeps no more than it can use, and tells of each
+            if len(piece) > _BLOCK:
+                self._outbox[0] = memoryview(piece)[_BLOCK:]
+            else:
                 self._outbox.popleft()
-                self._waiting_out -= len(piece)
-                self._handed += len(piece)
-                self._changed.notify_all()
-                return piece
-            return self._next_of_file(piece)
+            self._waiting_out -= len(block)
+            self._handed += len(block)
+            self._changed.notify_all()
+            return block
 
     def _next_of_file(self, piece: FilePiece) -> bytes | None:
         """Read on in a file. Its piece stays in the outbox till its end: an empty one tells the owner: all is sent.

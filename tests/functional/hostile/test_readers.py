@@ -13,11 +13,8 @@ from rawclient import Client
 READERS = 1000
 MB = 1_000_000
 GB = 1 << 30
-PER_READER = {"nested": 64_000, "twisted": 400_000}
-"""Octets of memory: --output-buffer and the connection itself; a Twisted transport keeps blocks of 64 KiB beside.
-
-164,000 were seen there while waiting woke all threads at once, 277,000 since it wakes 1, 2, 4, … (why is not known: the
-blocks are the same); 512 KiB, the whole reply, would be no bound at all."""
+PER_READER = {"nested": 64_000, "twisted": 200_000}
+"""Octets of memory: --output-buffer and the connection; a Twisted transport keeps up to two blocks of 64 KiB beside."""
 
 
 def asking(port: int, target: str) -> Client:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -139,6 +141,51 @@ def test_addresses_and_security(ends):
     secure = StringTransport()
     directlyProvides(secure, ISSLTransport)
     assert TransportWire(secure, ends, Room(1, 1)).secure
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A TCP connection, the server's end first, whose client has little room."""
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.settimeout(10)
+        client.connect(door.getsockname())
+        server = door.accept()[0]
+        with server:
+            server.setblocking(False)
+            yield server, client
+
+
+def test_a_reader_makes_progress_though_the_kernel_is_filled_up_at_once(ends, line):
+    """Twisted may have megabytes to fill it up from; what was handed over and is unacknowledged then stays the same."""
+    ends.transport.socket, client = line
+    much = memoryview(bytes(1 << 24))
+
+    def fill() -> None:
+        with suppress(BlockingIOError):
+            while True:
+                ends.transport.socket.send(much)
+
+    for _ in range(20):
+        fill()
+        before, until = ends.wire.progress, time.monotonic() + 10
+        for _ in range(16):
+            client.recv(16384, socket.MSG_WAITALL)
+        fill()
+        while ends.wire.progress <= before:
+            assert time.monotonic() < until
+
+
+def test_the_transport_gets_no_more_than_it_can_use(ends):
+    """What it has counts in no budget, so a reply in one piece is cut into blocks."""
+    content = os.urandom(3 * HIGH_WATER + 5)
+    ends.wire.send(content)
+    ends.turn()
+    for _ in range(10):
+        assert ends.transport.buffered <= 2 * HIGH_WATER
+        ends.transport.sent()
+    assert bytes(ends.transport.written) == content
+    assert ends.wire.flush()
 
 
 # --- Receiving ---
@@ -379,9 +426,9 @@ def test_a_peer_that_takes_nothing_is_given_up():
 def test_a_peer_that_takes_a_little_is_waited_for(monkeypatch):
     """It takes octets from the kernel, though not yet enough for the transport to ask for more."""
     ends = Ends(patience=0.05)
-    ends.transport.fileno = lambda: -1
-    held = iter(range(10_000, 0, -1))
-    monkeypatch.setattr("wsgicontainer.connections.transportwire.untaken", lambda descriptor: next(held))
+    ends.transport.socket = object()
+    taken = iter(range(1, 10_000))
+    monkeypatch.setattr("wsgicontainer.connections.transportwire.acknowledged", lambda sock: next(taken))
     for _ in range(3):
         ends.wire.send(b"x" * 50_000)
     ends.turn()

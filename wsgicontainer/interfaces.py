@@ -144,8 +144,8 @@ class IOpenConnection(Interface):
     def expire(now: float) -> None:
         """End a wait that took too long."""
 
-    def leave() -> None:
-        """Close if idle: the server is on its way out."""
+    def leave(over: bool) -> None:
+        """Tell the peer, if that can be told, that the server is on its way out; close if idle once that is `over`."""
 
     def make_room() -> bool:
         """Close if no request has come whole; False if one has, or is just coming."""

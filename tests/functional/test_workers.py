@@ -5,6 +5,7 @@ MANY_WORKERS=20 has the tests under load do everything 20 times, and kill 50 wor
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import re
@@ -356,6 +357,26 @@ def test_a_reload_reads_the_options_anew(serve, tmp_path):
     server.wait_for("--backlog changed, which needs a restart", 30)
     server.wait_for(r"Generation \d+ serves with 3 workers", 60)
     until(lambda: len(workers(server)) == 3)  # the old ones have gone
+
+
+def test_a_client_that_idles_may_ask_once_more_after_a_reload(serve):
+    """Its connection is one of the old worker's. Nobody waits for that to end, so a slow client is answered, too."""
+    server = serve("manyfold:application", "--workers", "2", "--preload")
+    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+
+    def who() -> tuple[str, str | None]:
+        client.request("GET", "/")
+        reply = client.getresponse()
+        return reply.read().decode(), reply.getheader("Connection")
+
+    before = who()
+    server.process.send_signal(signal.SIGHUP)
+    wait_for_lines(server, r"Generation \d+ serves", 2)
+    time.sleep(1.5)  # three times what it would have if nobody else served
+    assert who() == (before[0], "close")
+    until(lambda: len(workers(server)) == 2)
+    assert who()[0] != before[0]
+    client.close()
 
 
 # --- Workers that fail ---

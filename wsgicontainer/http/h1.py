@@ -137,9 +137,9 @@ class Connection:
         else:
             self._close(reset=self._step is Connection._flush)
 
-    def leave(self) -> None:
-        """Close if idle, after a last look: the server is on its way out. Runs in: reactor thread."""
-        if self._idles() and self._own.seize():
+    def leave(self, over: bool) -> None:
+        """Close if idle, after a last look, once the farewell is over. Runs in: reactor thread."""
+        if over and self._idles() and self._own.seize():
             self.site.moment.now = monotonic()
             if self._idles():
                 self._step = Connection._last_look

@@ -45,7 +45,7 @@ _SLICE = 32_768
 """Octets that are read before the clock is looked at: frames may be as small as 9."""
 _PASSES = 16
 """Passes of one owner while others leave word."""
-_NOTICE = 0.1
+_NOTICE = 0.5
 """Seconds from the warning to the last word of a drain: requests on their way arrive within a round trip."""
 
 
@@ -145,7 +145,7 @@ class Connection:
             self._say_goodbye()
         self.go_on()
 
-    def leave(self) -> None:
+    def leave(self, over: bool) -> None:
         """Warn at first, then tell which stream is the last, and close when all have ended. Runs in: reactor thread."""
         if not self._serves() or not self._own.seize():
             return

@@ -37,6 +37,10 @@ RELIEF = 0.05
 """Seconds between looks for connections that may go, while there are too many: newcomers wait for it."""
 FAREWELL = 0.5
 """Seconds that clients have, once draining, to send one more request on a connection that they hold."""
+LONG_FAREWELL = 5.0
+"""The same if others serve on, so that nobody waits for this process: a request that has set out longer ago is rare."""
+ROUND = 0.1
+"""Seconds between rounds through all connections while draining."""
 GLANCE = 0.01
 """Seconds between looks at what still runs while draining."""
 LAST_ACCEPTS = 4096
@@ -81,7 +85,7 @@ class WebService(Service):
         self._ports: list[Any] = []
         self._held: dict[int, list[Any]] = {}
         self.empty = True
-        """Whether a drain has to accept what waits in the kernel's queue, as nobody else will."""
+        """Whether nobody else serves on: then a drain has to accept what waits in the kernel's queue."""
         self._opening: list[tuple[Any, Listener]] | None = None
         """Those that are open, while others are opened with them."""
         self._listeners, self._hurried = list(listeners), False
@@ -192,14 +196,9 @@ class WebService(Service):
     async def _drain(self) -> None:
         self._site.draining = True
         await self._close_ports()
-        started = self._reactor.seconds()
         if len(self._roll):
             _log.info("Draining {count} connections", count=len(self._roll))
-        while len(self._roll) and not self._hurried and self._reactor.seconds() - started < self._graceful:
-            if self._reactor.seconds() - started >= FAREWELL:
-                self._each(lambda connection: connection.leave())
-            self._roll.sweep(monotonic())
-            await deferLater(self._reactor, GLANCE)
+        await self._left()
         if len(self._roll):
             _log.warn("Cutting {count} connections that are still busy", count=len(self._roll))
             self._each(lambda connection: connection.cut())
@@ -207,6 +206,19 @@ class WebService(Service):
         for looking in (self._sweeper, self._reliever):
             if looking.running:
                 looking.stop()
+
+    async def _left(self) -> None:
+        began = now = due = self._reactor.seconds()
+        while len(self._roll) and not self._hurried and now - began < self._graceful:
+            if now >= due:
+                due = now + ROUND
+                self._say_farewell(now - began >= (FAREWELL if self.empty else LONG_FAREWELL))
+            await deferLater(self._reactor, GLANCE)
+            now = self._reactor.seconds()
+
+    def _say_farewell(self, over: bool) -> None:
+        self._each(lambda connection: connection.leave(over))
+        self._roll.sweep(monotonic())
 
     async def _close_ports(self) -> None:
         for port in self._ports:

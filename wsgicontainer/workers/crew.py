@@ -312,6 +312,8 @@ class Crew:
             worker.leaves_at = self.machine.reactor.seconds() + self.settings.graceful_timeout + GRACE
             worker.adopted.clear()
             worker.channel.send({"do": "drain", "empty": empty})
+        elif worker.phase is Phase.DRAINING and empty:  # nobody serves beside it any more
+            worker.channel.send({"do": "drain", "empty": True})
 
     def kill(self, worker: Worker) -> None:
         """End a worker at once."""

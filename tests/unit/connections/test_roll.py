@@ -27,7 +27,7 @@ class Open:
     def expire(self, now: float) -> None:
         self.expired.append(now)
 
-    def leave(self) -> None: ...
+    def leave(self, over: bool) -> None: ...
 
     def make_room(self) -> bool:
         self.asked = True

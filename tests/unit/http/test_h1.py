@@ -530,7 +530,7 @@ def test_time_to_upload_is_no_time_in_the_queue(house):
 
 def test_leaving_closes_what_idles(house):
     house.receive(GET)
-    house.connection.leave()
+    house.connection.leave(True)
     assert house.wire.closed
     assert not house.roll.open
 
@@ -539,7 +539,7 @@ def test_leaving_takes_a_last_look(house):
     """A request that has just come is still answered."""
     house.site.draining, house.site.moment.now = True, time.monotonic() - FAR  # nothing has come for hours
     house.wire.inbox.append(GET)
-    house.connection.leave()
+    house.connection.leave(True)
     assert house.work().said() == replied(b"", b"Connection: close")
     assert house.log.entries[0].queued < FAR / 2, "it counts from the last event, whosever that was"
 
@@ -548,7 +548,7 @@ def test_leaving_takes_a_last_look(house):
 def test_leaving_waits_for_a_request_that_has_begun(octets, house):
     house.site.draining = True
     house.receive(octets)
-    house.connection.leave()
+    house.connection.leave(True)
     assert not house.wire.closed
     rest = (GET if octets == GET[:10] else POST)[len(octets) :]
     assert b"Connection: close\r\n" in house.receive(rest).said()
@@ -557,7 +557,7 @@ def test_leaving_waits_for_a_request_that_has_begun(octets, house):
 def test_leaving_waits_for_what_runs(house):
     house.receive(GET, work=False)
     house.site.draining = True
-    house.connection.leave()
+    house.connection.leave(True)
     assert not house.wire.closed
     assert house.work().said() == replied(b"", b"Connection: close")
 
@@ -577,7 +577,7 @@ def test_leaving_overtaken_by_a_request(house):
             return taken.seize()
 
     house.connection._own = Overtaken()
-    house.connection.leave()
+    house.connection.leave(True)
     assert not house.wire.closed
     assert house.receive(GET[10:]).said() == replied(b"")
 

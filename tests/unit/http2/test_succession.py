@@ -128,5 +128,5 @@ def test_a_late_event_for_the_first_connection_reaches_the_second():
     front.first.ready()
     assert front.take().endswith(b"12345678")
     front.first.expire(10**9)
-    front.first.leave()
+    front.first.leave(True)
     assert not front.first.make_room() and goaway([]) is None and not front.wire.closed

@@ -379,6 +379,19 @@ def test_a_client_that_idles_may_ask_once_more_after_a_reload(serve):
     client.close()
 
 
+def test_a_client_that_idles_is_not_taken_for_a_busy_one(serve):
+    """It is closed in time, however short that is, and nothing is told of it."""
+    server = serve("manyfold:application", "--workers", "2", "--preload", "--graceful-timeout", "2")
+    before = workers(server)
+    with socket.create_connection(("127.0.0.1", server.port)) as idle:
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert idle.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        server.process.send_signal(signal.SIGHUP)
+        wait_for_lines(server, r"Generation \d+ serves", 2)
+        until(lambda: not workers(server) & before)
+    assert lines(server, "Draining 1 connections") and not lines(server, "Cutting")
+
+
 # --- Workers that fail ---
 
 

@@ -212,7 +212,8 @@ class WebService(Service):
         while len(self._roll) and not self._hurried and now - began < self._graceful:
             if now >= due:
                 due = now + ROUND
-                self._say_farewell(now - began >= (FAREWELL if self.empty else LONG_FAREWELL))
+                farewell = min(FAREWELL if self.empty else LONG_FAREWELL, self._graceful / 2)
+                self._say_farewell(now - began >= farewell)
             await deferLater(self._reactor, GLANCE)
             now = self._reactor.seconds()
 

@@ -59,13 +59,14 @@ for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
     delattr(select, name)
 del os.eventfd
 from twisted.internet import reactor
-from wsgicontainer import Settings, assembly
+from wsgicontainer import Settings
+from wsgicontainer.assembly import single
 settings = Settings(wsgi="wsgiref.simple_server:demo_app")
-assert assembly._nest(settings) is None
-assembly.makeService(settings, reactor)
+assert single._nest(settings) is None
+single.makeService(settings, reactor)
 try:
-    assembly._nest(Settings(wsgi="x:y", transport="nested"))
-except assembly.ConfigurationError as error:
+    single._nest(Settings(wsgi="x:y", transport="nested"))
+except single.ConfigurationError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

@@ -64,8 +64,7 @@ from wsgicontainer.settings.listening import alpn
 from wsgicontainer.settings.securing import is_file, secured, tls_of
 from wsgicontainer.settings.sites import probe_paths
 from wsgicontainer.static.mount import StaticMount
-from wsgicontainer.supervising import Identified, check_supervised, checks_for_upgrade, supervised
-from wsgicontainer.telemetry.accessline import compile_format
+from wsgicontainer.supervising import Identified, supervised
 from wsgicontainer.telemetry.accesslog import AccessLog
 from wsgicontainer.telemetry.sparing import Sparing
 from wsgicontainer.threads import ApplicationThreads
@@ -96,20 +95,20 @@ def makeService(
     LoadError if the application does not import.
     """
     if settings.workers > 1 or succession.note_of(os.environ) is not None:
-        account = _account(settings)  # workers'; this process keeps what it may
+        account = account_of(settings)  # workers'; this process keeps what it may
         steps = _steps(evolve(settings, user=None, group=None), None)
         identity = Identified(steps, lambda: privileges.acting_as(account))
         return supervised(settings, reactor, reread or (lambda: settings), notices, identity)
     pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
     operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
-    _enter(settings)
+    enter(settings)
     way_out = WayOut(reactor)
-    presented = _presented(settings)
+    presented = present(settings)
     make_importable(os.getcwd(), sys.path)
     core = _core(settings, reactor, way_out, way_out.replace, Prepared(settings, presented))
-    at, account = _circumstances(settings, reactor, passed), _account(settings)
+    at, account = circumstances(settings, reactor, passed), account_of(settings)
     for port in settings.ports:
-        core.web.add(core.listener(port, _endpoint(port, at), early=account is None or not is_file(port)))
+        core.web.add(core.listener(port, endpoint_at(port, at), early=account is None or not is_file(port)))
     reload = _reload(operator, core.log, core.presented)
     first: list[Service] = [SignalHandlers(reactor, _signals(way_out, core.web, core.log, reload))]
     steps = _steps(settings, core.presented)
@@ -129,14 +128,14 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     namedModule(words["reactor"])  # installed in each worker; what is imported here all share
     settings = Settings.from_plain(words["settings"])
     os.chdir(words["cwd"])
-    _enter(settings)
-    presented = _presented(settings)
+    enter(settings)
+    presented = present(settings)
     for step in _steps(settings, presented):
         step()
     make_importable(os.getcwd(), sys.path)
     if not words["preload"]:
         return Prepared(settings, presented, words["reactor"])
-    return Prepared(settings, presented, words["reactor"], _routes(settings), _timers(settings))
+    return Prepared(settings, presented, words["reactor"], load_routes(settings), load_timers(settings))
 
 
 def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (beside makeService)
@@ -170,42 +169,10 @@ def makeWorker(order: Order, reactor: Any) -> MultiService:  # noqa: N802 (besid
     return _ordered([signals, link, *core.children(reactor)])
 
 
-def check(settings: Settings, shed: Callable[[Account], object] = privileges.shed) -> None:
-    """Do everything that makeService does, but start nothing: for --check-config. Raises ConfigurationError.
-
-    With several workers it becomes the user for good before it imports the application, as a zygote does: it may be the
-    supervisor, which stays root, that has asked.
-    """
-    succession.check_version(os.environ)
-    _enter(settings)
-    compile_format(settings.access_log_format)
-    _presented(settings)
-    account = _account(settings)
-    if settings.workers > 1:
-        _check_ports(settings)
-        check_supervised(settings)
-        if account is not None:
-            shed(account)
-    make_importable(os.getcwd(), sys.path)
-    _routes(settings)
-    _timers(settings)
-    if settings.workers == 1:
-        _check_ports(settings)
-
-
-def _check_ports(settings: Settings) -> None:
-    from twisted.internet.testing import MemoryReactorClock
-
-    at = _circumstances(settings, MemoryReactorClock(), Passed([]))
-    for port in settings.ports:
-        if not checks_for_upgrade(port):
-            _endpoint(port, at)
-
-
 # The parts
 
 
-def _enter(settings: Settings) -> None:
+def enter(settings: Settings) -> None:
     """Make the working directory and the environment what the application will find.
 
     Where it is imported from comes later: until privileges are shed nothing is imported from a folder of the user's.
@@ -226,7 +193,7 @@ def _set_umask(settings: Settings) -> None:
         os.umask(int(settings.umask, 8))
 
 
-def _account(settings: Settings) -> Account | None:
+def account_of(settings: Settings) -> Account | None:
     """Return whom the server is to become; None if it stays who it is. Raises ConfigurationError."""
     if settings.user is None and settings.group is None:
         return None
@@ -237,7 +204,7 @@ def _account(settings: Settings) -> Account | None:
 def _steps(settings: Settings, presented: Presented | None) -> list[Callable[[], object]]:
     """Return what makes the process what it is to be, once its ports are open."""
     steps: list[Callable[[], object]] = []
-    account = _account(settings)
+    account = account_of(settings)
     if settings.umask is not None:
         steps.append(lambda: _set_umask(settings))  # once more: a daemon's fork has set one
     if account is not None:
@@ -283,7 +250,7 @@ def _repeating(name: str, seconds: float, do: Callable[[], object], reactor: Any
     return service
 
 
-def _presented(settings: Settings) -> Presented | None:
+def present(settings: Settings) -> Presented | None:
     """Return what ports with TLS present, certificates read; None if there is no such port. Raises BootError."""
     if not any(tls_of(port, settings.certfile, settings.keyfile) for port in settings.ports):
         return None
@@ -383,7 +350,7 @@ def _core(settings: Settings, reactor: Any, way_out: WayOut, replace: Callable[[
         site.successor = successor(Shared(settings.max_concurrent_streams, room, most, sparing=sparing))
     timers = None
     if settings.timers:
-        found = prepared.timers if prepared.timers is not None else _timers(settings)
+        found = prepared.timers if prepared.timers is not None else load_timers(settings)
         timers = RepeatingTasks(found, threads, None if prepared.reactor else reactor)
     web = WebService(reactor, [], site, roll, settings.graceful_timeout)
     if settings.health is not None:  # nothing stands before them: who asks is a machine beside us
@@ -423,11 +390,12 @@ def _warm_up(core: _Core, reactor: Any, done: Callable[[str], object]) -> None:
     ask(reactor, serve, settings.warmup, settings.worker_timeout / 2, done)
 
 
-def _circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:
+def circumstances(settings: Settings, reactor: Any, passed: Passed) -> Circumstances:
+    """Return what ports are opened with."""
     return Circumstances(reactor, settings.backlog, Proxies(settings.forwarded_allow_ips).trusts, passed)
 
 
-def _endpoint(port: str, at: Circumstances) -> IStreamServerEndpoint:
+def endpoint_at(port: str, at: Circumstances) -> IStreamServerEndpoint:
     """Return what a port listens on, its TLS taken off."""
     tls = secured(port)
     return endpoint_for(port if tls is None else tls.inside, at)
@@ -441,7 +409,7 @@ def _site(
     site = Site(
         parser=HeadParser(limits),
         responses=ResponseHeads("wsgicontainer"),
-        routes=routes or _routes(settings),
+        routes=routes or load_routes(settings),
         threads=threads,
         roll=roll,
         new_ownership=Ownership,
@@ -468,9 +436,9 @@ def _site(
     return site
 
 
-def _routes(settings: Settings) -> Routes:
+def load_routes(settings: Settings) -> Routes:
     """Load every application, look at every folder: as whom the server becomes."""
-    with privileges.acting_as(_account(settings)):
+    with privileges.acting_as(account_of(settings)):
         return _loaded_routes(settings)
 
 
@@ -484,8 +452,9 @@ def _loaded_routes(settings: Settings) -> Routes:
     return Routes([*statics, *mounts], fallback, server_wide)
 
 
-def _timers(settings: Settings) -> list[Timer]:
-    with privileges.acting_as(_account(settings)):
+def load_timers(settings: Settings) -> list[Timer]:
+    """Load what is done again and again: as whom the server becomes."""
+    with privileges.acting_as(account_of(settings)):
         return [Timer(timer.seconds, load(timer.target, "--timer"), str(timer)) for timer in settings.timers]
 
 

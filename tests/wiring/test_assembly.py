@@ -59,14 +59,15 @@ for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
     delattr(select, name)
 del os.eventfd
 from twisted.internet import reactor
-from wsgicontainer import Settings
-from wsgicontainer.assembly import single
+from wsgicontainer import Settings, assembly
+from wsgicontainer.assembly.core import nest_of
+from wsgicontainer.errors import ConfigurationError
 settings = Settings(wsgi="wsgiref.simple_server:demo_app")
-assert single._nest(settings) is None
-single.makeService(settings, reactor)
+assert nest_of(settings) is None
+assembly.makeService(settings, reactor)
 try:
-    single._nest(Settings(wsgi="x:y", transport="nested"))
-except single.ConfigurationError as error:
+    nest_of(Settings(wsgi="x:y", transport="nested"))
+except ConfigurationError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

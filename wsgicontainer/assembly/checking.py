@@ -9,15 +9,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from wsgicontainer.assembly.single import (
-    account_of,
-    circumstances,
-    endpoint_at,
-    enter,
-    load_routes,
-    load_timers,
-    present,
-)
+from wsgicontainer.assembly.becoming import account_of, enter
+from wsgicontainer.assembly.ports import circumstances, endpoint_at, present
+from wsgicontainer.assembly.site import load_routes, load_timers
 from wsgicontainer.endpoints import Passed
 from wsgicontainer.process import privileges, succession
 from wsgicontainer.process.privileges import Account

@@ -8,16 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from observing import is_open
 
 from wsgicontainer.connections.outgoing import FilePiece, drop, read_first
-
-
-def is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture

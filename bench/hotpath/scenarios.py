@@ -18,7 +18,7 @@ from select import EPOLLIN
 from attrs import frozen
 
 from hotpath.wire import EndlessWire, NoRoll, OneThread, StreamsWire
-from wsgicontainer import assembly
+from wsgicontainer.assembly.site import site_of
 from wsgicontainer.connections.overflow import Room
 from wsgicontainer.http.h1 import Connection
 from wsgicontainer.http2.connection import Connection as Http2Connection
@@ -77,7 +77,7 @@ def prepared(scenario: Scenario, folder: Path) -> Callable[[int], None]:
     threads, wire = OneThread(), (StreamsWire if scenario.streams else EndlessWire)(scenario.request)
     log = AccessLog(str(folder / "access.log"), "combined", bool)
     log.open()
-    site = assembly._site(Settings(wsgi=scenario.app), threads, NoRoll(), log if scenario.logged else None)  # noqa: SLF001 (whatever serves is measured)
+    site = site_of(Settings(wsgi=scenario.app), threads, NoRoll(), log if scenario.logged else None)
     connection: IOpenConnection = Connection(site, wire)
     if scenario.streams:
         connection = Http2Connection(site, wire, Shared(100, Room(2**18, 60.0), 10_000))

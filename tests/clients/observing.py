@@ -43,6 +43,15 @@ class Process:
         return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def is_open(descriptor: int) -> bool:
+    """Whether this process has it."""
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def settles(value: Callable[[], float], at_most: float, seconds: float = 15) -> float:
     """Wait until a value is low enough; return the last."""
     deadline = time.monotonic() + seconds

@@ -60,12 +60,14 @@ for name in [name for name in dir(select) if name.lower().startswith("epoll")]:
 del os.eventfd
 from twisted.internet import reactor
 from wsgicontainer import Settings, assembly
+from wsgicontainer.assembly.core import nest_of
+from wsgicontainer.errors import ConfigurationError
 settings = Settings(wsgi="wsgiref.simple_server:demo_app")
-assert assembly._nest(settings) is None
+assert nest_of(settings) is None
 assembly.makeService(settings, reactor)
 try:
-    assembly._nest(Settings(wsgi="x:y", transport="nested"))
-except assembly.ConfigurationError as error:
+    nest_of(Settings(wsgi="x:y", transport="nested"))
+except ConfigurationError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)

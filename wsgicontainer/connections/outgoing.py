@@ -1,11 +1,13 @@
-"""What both wires need for what goes out: a piece of a file that waits, and how much the peer has not taken yet."""
+"""What all wires need for what goes out: a piece of a file that waits, and how much the peer has not taken yet."""
 
 from __future__ import annotations
 
 import os
 import socket
 import sys
+from collections import deque
 from contextlib import suppress
+from typing import Any
 
 from attrs import define
 
@@ -25,6 +27,32 @@ class FilePiece:
     def close(self) -> None:
         """Give the descriptor back."""
         os.close(self.descriptor)
+
+
+def read_first(waiting: deque[Any], most: int) -> bytes:
+    """Read on in the file whose piece is the first that waits; its piece stays there, and open, till its end.
+
+    Returns up to `most` octets. Raises OSError, also if the file became shorter.
+    """
+    piece: FilePiece = waiting[0]
+    block = os.pread(piece.descriptor, min(piece.count, most), piece.offset)
+    if not block and piece.count:
+        raise OSError("the file became shorter while it was sent")
+    piece.offset += len(block)
+    piece.count -= len(block)
+    if not piece.count:
+        waiting.popleft()
+        piece.close()
+    return block
+
+
+def drop(waiting: deque[Any]) -> None:
+    """Drop all that waits, and give files back."""
+    while waiting:
+        piece = waiting.popleft()
+        if isinstance(piece, FilePiece):
+            with suppress(OSError):  # nobody reads it any more
+                piece.close()
 
 
 def untaken(descriptor: int) -> int:

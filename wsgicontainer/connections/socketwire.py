@@ -21,7 +21,7 @@ from time import monotonic
 from zope.interface import implementer
 
 from wsgicontainer.connections.nest import POSSIBLE, Nest
-from wsgicontainer.connections.outgoing import FilePiece, untaken
+from wsgicontainer.connections.outgoing import FilePiece, drop, untaken
 from wsgicontainer.connections.overflow import IN_KERNEL, WIDE, Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier
@@ -313,10 +313,8 @@ class SocketWire:
         if self._wide:
             self._wide = False
             self._room.wide.append(None)
-        while self._unsent:
-            piece = self._unsent.popleft()
-            if isinstance(piece, FilePiece):
-                piece.close()
+        if self._unsent:
+            drop(self._unsent)
         self._kept = 0
         return True
 

@@ -9,7 +9,6 @@ A failure of the peer's is an end, never an exception.
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from wsgicontainer.connections.outgoing import FilePiece
+from wsgicontainer.connections.outgoing import FilePiece, drop, read_first
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier, ISecureWire
 
@@ -299,17 +298,9 @@ class TLSWire:
             self._waiting.popleft()
             return piece
         try:
-            block = os.pread(piece.descriptor, min(piece.count, _PIECE), piece.offset)
+            return read_first(self._waiting, _PIECE)
         except OSError as error:
             raise PeerGone(str(error)) from None
-        if not block:
-            raise PeerGone("the file became shorter while it was sent")
-        piece.offset += len(block)
-        piece.count -= len(block)
-        if not piece.count:
-            self._waiting.popleft()
-            piece.close()
-        return block
 
     # The end
 
@@ -341,10 +332,7 @@ class TLSWire:
             self._part()
         self._over = True
         self._read, self._write = _ended, _too_soon
-        while self._waiting:
-            piece = self._waiting.popleft()
-            if isinstance(piece, FilePiece):
-                piece.close()
+        drop(self._waiting)
         return self._below.close(reset)
 
 

@@ -8,7 +8,6 @@ a condition that progress, the connection's loss and the deadline each wake.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from zope.interface import implementer
 
-from wsgicontainer.connections.outgoing import FilePiece, acknowledged, untaken
+from wsgicontainer.connections.outgoing import FilePiece, acknowledged, drop, read_first, untaken
 from wsgicontainer.connections.overflow import Pace, Room
 from wsgicontainer.errors import PeerGone
 from wsgicontainer.interfaces import ICarrier
@@ -225,7 +224,7 @@ class TransportWire:
                 return None
             piece = self._outbox[0]
             if isinstance(piece, FilePiece):
-                return self._next_of_file(piece)
+                return self._next_of_file()
             block = bytes(piece[:_BLOCK])  # the transport keeps no more than it can use, and tells of each
             if len(piece) > _BLOCK:
                 self._outbox[0] = memoryview(piece)[_BLOCK:]
@@ -236,24 +235,17 @@ class TransportWire:
             self._changed.notify_all()
             return block
 
-    def _next_of_file(self, piece: FilePiece) -> bytes | None:
+    def _next_of_file(self) -> bytes | None:
         """Read on in a file. Its piece stays in the outbox till its end: an empty one tells the owner: all is sent.
 
         The caller holds the lock: the owner may be about to let an overflow grow.
         """
         try:
-            block = os.pread(piece.descriptor, min(piece.count, _BLOCK), piece.offset)
+            block = read_first(self._outbox, _BLOCK)
         except OSError:
-            block = b""
-        self._handed += len(block)
-        piece.offset += len(block)
-        piece.count -= len(block)
-        if not block:  # the file became shorter while it was sent
             self._transport.abortConnection()
             return None
-        if not piece.count:
-            self._outbox.popleft()
-            piece.close()
+        self._handed += len(block)
         return block
 
     def pauseProducing(self) -> None:
@@ -293,7 +285,7 @@ class TransportWire:
             self._reactor.callFromThread(self._end, reset)
         lost = self._lost
         if lost:
-            self._drop_outbox()
+            drop(self._outbox)
             self._ring = _nobody  # connection and wire would hold each other for ever
         return lost
 
@@ -305,12 +297,6 @@ class TransportWire:
             self._transport.abortConnection()
         else:
             self._transport.loseConnection()
-
-    def _drop_outbox(self) -> None:
-        while self._outbox:
-            piece = self._outbox.popleft()
-            if isinstance(piece, FilePiece):
-                piece.close()
 
 
 def _nobody() -> None:

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection (RFC 9113) on any wire: its owner, its steps, its clocks.
+"""One HTTP/2 connection (RFC 9113) on any wire: its owner, and how it serves; `clocks` and `ending` do the rest.
 
 Strategy: the state machine is touched only by whoever owns the connection. Who replies puts what is to be sent into its
 stream and leaves its name in `_news`; then it claims the connection and sends itself, or leaves word, and the present
@@ -6,7 +6,7 @@ owner looks anew before it is done (`connections.ownership`). So nobody waits fo
 the name is there before the claim. Each pass of an owner reads, hears the news, sends, and sets the next deadline.
 Runs in: the holder of the lead, the reactor thread or an application thread, but never in two at once.
 
-    _serve ──▶ _part ──▶ _discard ──▶ closed        any of them ──▶ (_await_end) ──▶ closed
+    _serve ──▶ ending.part ──▶ … closed
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from wsgicontainer.errors import PeerGone
-from wsgicontainer.http.parting import discard, patience
 from wsgicontainer.http.site import Site
-from wsgicontainer.http2 import frames
+from wsgicontainer.http2 import clocks, ending, frames
 from wsgicontainer.http2.frames import Fault, goaway
 from wsgicontainer.http2.machine import LOST, Machine
 from wsgicontainer.http2.manners import Manners
@@ -76,13 +75,18 @@ class Connection:
         self.requests = Requests(self)
         self._reader = Reader(self)
         self._news: deque[Stream] = deque()
-        self._early, self._ours = octets, b""
+        self._early = octets
+        self.ours = b""
+        """Frames that the state machine knows nothing of, and that are not sent yet."""
         self._now: tuple[Stream, bytes] | None = None
-        self._rung = self._choked = self._more = self._closed = self._crowded = False
+        self.rung = self.closed = self._more = self._crowded = False
+        self.choked = False
+        """Whether something waits for the wire to take it."""
         self._idle = True
-        self._mark: int | None = None
-        self._since = self._warned = 0.0
-        self._step: Callable[[Connection], None] = Connection._serve
+        self.mark: int | None = None
+        """The wire's progress when it was last looked at; for the clocks since `since`."""
+        self.since = self._warned = 0.0
+        self.step: Callable[[Connection], None] = Connection._serve
         if own is None:
             site.roll.enter(self)
 
@@ -92,13 +96,13 @@ class Connection:
         """Take an event of the set. Runs in: the holder of the lead."""
         wire = self.wire
         if event == wire.usual or wire.noticed(event) or self._more:
-            self._rung = True
+            self.rung = True
             if self._own.claim():
                 self.go_on()
 
     def ready(self) -> None:
         """Look at a transport that has received, sent or ended. Runs in: reactor thread."""
-        self._rung = True
+        self.rung = True
         if self._own.claim():
             self.go_on()
 
@@ -116,7 +120,7 @@ class Connection:
         if not self._own.seize():
             return False
         before = stream.sent
-        if self._step is Connection._serve:
+        if self.step is Connection._serve:
             self._now = stream, data
         self.go_on()
         return stream.sent != before
@@ -137,12 +141,12 @@ class Connection:
             return
         if self.deadline == _SOON:
             self.deadline = now + self.site.clocks.keep_alive
-        if self._step is not Connection._serve:
-            self._hurry(now)
-        elif self.streams or self._choked:
-            self._look_at_clocks(now)
+        if self.step is not Connection._serve:
+            ending.hurry(self, now)
+        elif self.streams or self.choked:
+            clocks.look(self, now)
         elif self.deadline < now and self.deadline != _BUSY:
-            self._say_goodbye()
+            ending.say_goodbye(self)
         self.go_on()
 
     def leave(self, over: bool) -> None:
@@ -152,23 +156,22 @@ class Connection:
         now = monotonic()
         if not self._warned:
             self._warned = now
-            self._ours += goaway(frames.ALL, frames.NO_ERROR)
-        elif now - self._warned >= _NOTICE and self.last == inf:
-            self.last = self.machine.highest
-            self._ours += goaway(self.machine.highest, frames.NO_ERROR)
+            self.ours += goaway(frames.ALL, frames.NO_ERROR)
+        elif now - self._warned >= _NOTICE:
+            ending.say_goodbye(self)
         self.go_on()
 
     def make_room(self) -> bool:
         """Close if no request runs or comes: newcomers need the place. Runs in: reactor thread."""
         if self.streams or not self._serves() or not self._own.seize():
             return False
-        self._rung = self._crowded = True  # after a last look
+        self.rung = self._crowded = True  # after a last look
         self.go_on()
         self._crowded = False
         return not self._serves()
 
     def _serves(self) -> bool:
-        return self._step is Connection._serve and not self._closed
+        return self.step is Connection._serve and not self.closed
 
     def cut(self) -> None:
         """End at once, whatever is running. Runs in: any."""
@@ -177,15 +180,15 @@ class Connection:
     def go_on(self) -> None:
         """Take steps until there is nothing to do. Runs in: the owner, who is none when this returns."""
         passes = 0
-        while not self._closed:
+        while not self.closed:
             passes += 1
             try:
-                self._step(self)
+                self.step(self)
             except PeerGone:
-                self._close()
+                ending.close(self)
             except Exception:  # noqa: BLE001 (a mistake of ours costs this connection, not the thread that reads for all)
                 _log.failure("A connection failed")
-                self._close(reset=True)
+                ending.close(self, reset=True)
             if not self._has_word(passes):
                 return
 
@@ -195,9 +198,9 @@ class Connection:
         After some passes it lets go all the same, and has the connection rung: it has other things to do, and who reads
         for all has others to read for.
         """
-        if self._closed or not self._own.release():
+        if self.closed or not self._own.release():
             return False
-        self._rung = True  # word may have been of an event that came to who had the connection before
+        self.rung = True  # word may have been of an event that came to who had the connection before
         if passes < _PASSES:
             return True
         self._look_again()
@@ -205,7 +208,7 @@ class Connection:
             pass
         return False
 
-    # The steps
+    # The step of one that serves
 
     def _serve(self) -> None:
         now, self._now = self._now, None
@@ -214,8 +217,8 @@ class Connection:
         try:
             self._hear()
         except Fault as fault:
-            self.end(fault)
-            self._part()
+            ending.fail(self, fault)
+            ending.part(self)
             return
         self._hear_news()
         self._send_on()
@@ -223,7 +226,7 @@ class Connection:
 
     def _is_free(self) -> bool:
         """Tell whether nothing waits to be read, heard or sent."""
-        return not (self._rung or self._news or self._choked or self._ours or self.sender.busy)
+        return not (self.rung or self._news or self.choked or self.ours or self.sender.busy)
 
     def _send_now(self, stream: Stream, data: bytes) -> bool:
         machine, number = self.machine, stream.number
@@ -237,14 +240,14 @@ class Connection:
         self.manners.sent(len(data))
         stream.sent += len(data)
         if not self.wire.send(machine.pending()) and not self.wire.flush():
-            self._choked = True
+            self.choked = True
         return True
 
     def _hear(self) -> None:
         """Take what has come."""
         wire = self.wire
-        if self._rung:
-            self._rung = self._more = wire.drained = False
+        if self.rung:
+            self.rung = self._more = wire.drained = False
         elif wire.drained and not self._early:
             return
         until = 0.0
@@ -310,16 +313,16 @@ class Connection:
     def _send_on(self) -> None:
         """Send as much as the wire takes, in turns."""
         wire = self.wire
-        if self._choked and not wire.flush():
+        if self.choked and not wire.flush():
             return
-        self._choked = False
+        self.choked = False
         for _ in range(_TURN):
             more = self.sender.fill()
-            octets, self._ours = self._ours + self.machine.pending(), b""
+            octets, self.ours = self.ours + self.machine.pending(), b""
             if not octets:
                 return
             if not wire.send(octets) and not wire.flush():
-                self._choked = True
+                self.choked = True
                 return
             if not more:
                 return
@@ -327,14 +330,14 @@ class Connection:
 
     def _settle(self) -> None:
         """Set the next deadline, or leave if nothing is left to do."""
-        if self.streams or self._choked:
+        if self.streams or self.choked:
             self._idle, self.deadline = False, _BUSY
             return
         if self._crowded:
-            self._say_goodbye()
+            ending.say_goodbye(self)
         if self.peer_leaves or self.last != inf:
-            self._step = Connection._part
-            self._part()
+            self.step = ending.part
+            ending.part(self)
             return
         if not self._idle:
             self._idle, self.deadline = True, _SOON
@@ -343,105 +346,8 @@ class Connection:
             if self.deadline == _SOON or self.deadline > until:
                 self.deadline = until
 
-    # Clocks
-
-    def _look_at_clocks(self, now: float) -> None:
-        """End streams whose peer lets them wait, and the connection if all of them do."""
-        patience = self.site.clocks.send
-        if self._wire_is_stuck(now):
-            self._close(reset=True)
-            return
-        for stream in list(self.streams.values()):
-            if stream.arrival is not None and stream.until < now:
-                self.requests.time_out(stream)
-        waiting = [stream for stream in list(self.streams.values()) if stream.arrival is None and stream.unsent]
-        stuck = [stream for stream in waiting if self.sender.is_stuck(stream, now, patience)]
-        if stuck and len(stuck) == len(waiting):
-            self.end(Fault(frames.ENHANCE_YOUR_CALM, f"its windows took nothing for {patience:g} s"))
-            return
-        for stream in stuck:
-            self.machine.reset(stream.number, frames.CANCEL)
-            self.drop(stream)
-
-    def _wire_is_stuck(self, now: float) -> bool:
-        """Tell whether the peer has taken nothing at all for too long, of what waits for it."""
-        if not self._choked:
-            self._mark = None
-        elif self.wire.progress != self._mark:
-            self._mark, self._since = self.wire.progress, now
-        else:
-            return now - self._since > self.site.clocks.send
-        return False
-
-    def _hurry(self, now: float) -> None:
-        """Go on with the end of a connection whose peer takes too long."""
-        if self.deadline >= now:
-            return
-        if self._step is Connection._await_end:
-            self.wire.cut()
-            self.deadline = now + self.site.clocks.send
-        elif self._step is Connection._part and self.wire.progress != self._mark:
-            self._mark, self.deadline = self.wire.progress, now + self.site.clocks.send
-        else:
-            self._close()
-
-    # The ends
-
-    def end(self, fault: Fault) -> None:
-        """Close with a GOAWAY that tells why; nothing more is read, and no work is left."""
-        self.shared.tell(fault, self.wire.peer[0], len(self.streams))
-        self._drop_all()
-        self.machine.pending()
-        self._ours += goaway(self.machine.highest, fault.code)
-        self._step, self._mark = Connection._part, None
-        self.deadline = monotonic() + self.site.clocks.send
-
-    def _say_goodbye(self) -> None:
-        if self.last == inf:
-            self.last = self.machine.highest
-            self._ours += goaway(self.machine.highest, frames.NO_ERROR)
-
-    def _drop_all(self) -> None:
-        for stream in list(self.streams.values()):
-            self.drop(stream)
-            self.strike(stream.number)
-
-    def _part(self) -> None:
-        """Send what is left, then nothing more."""
-        wire = self.wire
-        octets, self._ours = self._ours + self.machine.pending(), b""
-        self.deadline = max(self.deadline, monotonic() + patience(self.site.draining))
-        if octets:
-            wire.send(octets)
-        if not wire.flush():
-            return
-        if not wire.end_output():
-            self._close()
-            return
-        self.deadline = monotonic() + patience(self.site.draining)
-        self._step = Connection._discard
-        self._rung = True
-        self._discard()
-
-    def _discard(self) -> None:
-        if self._rung:
-            self._rung = self.wire.drained = False
-        if not self.wire.drained and discard(self.wire, _TURN):
-            self._close()
-
-    def _await_end(self) -> None:
-        self._close()
-
-    def _close(self, reset: bool = False) -> None:
-        """Close; the ownership is never let go again, so that nobody touches what is closed."""
-        if self._closed:
-            return
-        self._drop_all()
-        if self.wire.close(reset):
-            self._closed = True
-            del self.requests, self.sender, self._reader  # they and it would hold each other until the collector comes
-            self.site.roll.strike(self)
-            return
-        if self._step is not Connection._await_end:
-            self.deadline = monotonic() + self.site.clocks.send
-            self._step = Connection._await_end
+    def forget(self) -> None:
+        """Be closed; the ownership is never let go again, so that nobody touches what is closed."""
+        self.closed = True
+        del self.requests, self.sender, self._reader  # they and it would hold each other until the collector comes
+        self.site.roll.strike(self)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from wsgicontainer.connections.outgoing import FilePiece
+from wsgicontainer.connections.outgoing import FilePiece, drop, read_first
 from wsgicontainer.connections.overflow import Pace
 from wsgicontainer.errors import PeerError, PeerGone
 from wsgicontainer.http.arrival import Arrival
@@ -218,7 +217,7 @@ class Stream:
 
     def _next_piece(self, piece: Any, most: int) -> Any:
         if isinstance(piece, FilePiece):
-            return self._of_file(piece, most)
+            return read_first(self._outbox, most)
         if len(piece) <= most:
             self._outbox.popleft()
         else:
@@ -228,23 +227,8 @@ class Stream:
         self._kept -= len(piece)
         return piece
 
-    def _of_file(self, piece: FilePiece, most: int) -> bytes:
-        block = os.pread(piece.descriptor, min(piece.count, most), piece.offset)
-        if not block and piece.count:
-            raise OSError("the file became shorter while it was sent")
-        piece.offset += len(block)
-        piece.count -= len(block)
-        if not piece.count:
-            self._outbox.popleft()
-            piece.close()
-        return block
-
     def _drop_outbox(self) -> None:
-        while self._outbox:
-            piece = self._outbox.popleft()
-            if isinstance(piece, FilePiece):
-                with suppress(OSError):
-                    piece.close()
+        drop(self._outbox)
         self._kept = 0
 
     def kill(self) -> None:

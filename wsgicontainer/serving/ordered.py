@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import Logger
@@ -16,6 +18,12 @@ class OrderedService(MultiService):
     """
 
     _prepared = False
+
+    def __init__(self, children: Iterable[Service] = ()) -> None:
+        """Begin with children, in the order of their start."""
+        super().__init__()
+        for child in children:
+            child.setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         """Do what may need privileges."""

@@ -14,6 +14,7 @@ import pytest
 from authority import Authority
 from hypothesis import given
 from hypothesis import strategies as st
+from observing import is_open
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
@@ -493,20 +494,12 @@ def open_file(folder: Path, content: bytes) -> int:
     return os.open(folder / "file", os.O_RDONLY)
 
 
-def closed(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return True
-    return False
-
-
 def test_a_file_goes_out_in_pieces_and_is_closed(ends: Ends, tmp_path: Path) -> None:
     descriptor = open_file(tmp_path, b"skipped" + MUCH + b"rest")
     ends.wire.send(b"head")
     ends.wire.send_file(descriptor, 7, len(MUCH))
     assert ends.wire.flush()
-    assert closed(descriptor)
+    assert not is_open(descriptor)
     assert ends.heard() == b"head" + MUCH
 
 
@@ -528,9 +521,9 @@ def test_a_long_file_lets_others_have_their_turn(ends: Ends, tmp_path: Path) -> 
     descriptor = open_file(tmp_path, MUCH * 5)
     ends.wire.send_file(descriptor, 0, len(MUCH) * 5)
     assert ends.below.look
-    assert not closed(descriptor)
+    assert is_open(descriptor)
     assert ends.wire.flush()
-    assert closed(descriptor)
+    assert not is_open(descriptor)
     assert ends.heard() == MUCH * 5
 
 
@@ -539,7 +532,7 @@ def test_a_file_that_becomes_shorter_breaks_the_reply(ends: Ends, tmp_path: Path
     with pytest.raises(PeerGone, match="shorter"):
         ends.wire.send_file(descriptor, 0, 50)
     ends.wire.close(reset=True)
-    assert closed(descriptor)
+    assert not is_open(descriptor)
 
 
 def test_after_the_end_nothing_can_be_sent(ends: Ends) -> None:
@@ -572,7 +565,7 @@ def test_a_file_that_cannot_be_read_breaks_the_reply(ends: Ends, tmp_path: Path)
     with pytest.raises(PeerGone):
         ends.wire.send_file(descriptor, 0, 5)
     ends.wire.close(reset=True)
-    assert closed(descriptor)
+    assert not is_open(descriptor)
 
 
 def test_a_clients_certificate_is_worded_by_who_knows_how(authority: Authority, front: Front) -> None:
@@ -607,7 +600,7 @@ def test_a_waiting_file_is_closed_with_its_connection(ends: Ends, tmp_path: Path
     descriptor = open_file(tmp_path, MUCH)
     ends.wire._waiting.append(FilePiece(descriptor, 0, 5))
     ends.wire.close()
-    assert closed(descriptor)
+    assert not is_open(descriptor)
 
 
 def test_after_the_end_of_output_what_comes_is_dropped(ends: Ends) -> None:

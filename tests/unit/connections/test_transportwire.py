@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from observing import is_open
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.testing import StringTransport
@@ -118,14 +119,6 @@ def much(tmp_path) -> tuple[bytes, Callable[[], int]]:
     content = os.urandom(1 << 20)
     (tmp_path / "file").write_bytes(content)
     return content, lambda: os.open(tmp_path / "file", os.O_RDONLY)
-
-
-def is_open(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 def test_it_is_a_wire_and_a_producer(ends):

@@ -7,6 +7,7 @@ import tempfile
 import time
 
 import pytest
+from observing import is_open
 from zope.interface.verify import verifyObject
 
 from tests.unit.http.conftest import PLAIN, House, replied
@@ -279,14 +280,6 @@ def descriptor():
         yield os.dup(file.fileno())
 
 
-def is_closed(descriptor: int) -> bool:
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return True
-    return False
-
-
 @pytest.mark.parametrize(
     ("request_", "status", "content"),
     [
@@ -300,21 +293,21 @@ def test_a_file_is_sent_and_closed(request_, status, content, house, descriptor)
     said = answer(house, lambda exchange: exchange.reply_file(exchange.prepare(status, []), descriptor, 2, 3), request_)
     assert said.partition(b"\r\n\r\n")[2] == content
     assert b"Content-Length: 3\r\n" in said
-    assert is_closed(descriptor)
+    assert not is_open(descriptor)
     assert house.log.entries[0].sent == len(content)
 
 
 def test_an_empty_piece_of_a_file(house, descriptor):
     said = answer(house, lambda exchange: exchange.reply_file(exchange.prepare("200 OK", []), descriptor, 2, 0))
     assert said.endswith(b"Content-Length: 0\r\n\r\n")
-    assert is_closed(descriptor)
+    assert not is_open(descriptor)
 
 
 @pytest.mark.parametrize("sends", [0, 1])
 def test_a_file_is_closed_when_the_peer_leaves(sends, house, descriptor):
     house.wire.sends_left = sends
     answer(house, lambda exchange: exchange.reply_file(exchange.prepare("200 OK", []), descriptor, 2, 3))
-    assert is_closed(descriptor)
+    assert not is_open(descriptor)
     assert house.wire.closed
 
 

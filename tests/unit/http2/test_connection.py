@@ -894,8 +894,8 @@ def test_an_owner_is_not_kept_for_ever_by_others_word(house, peer):
         if passes < 1000:
             connection._own.word = True
 
-    step = connection._step
-    connection._step = lambda self: (step(self), settle())
+    step = connection.step
+    connection.step = lambda self: (step(self), settle())
     connection.noticed(1)
     assert passes < 100
     assert house.wire.look and not house.owned

@@ -1,0 +1,46 @@
+"""What a signal does, in a process that serves by itself and in a worker; the supervisor's are in `supervising`.
+
+Runs in: reactor thread.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+from wsgicontainer.process.leaving import WayOut
+from wsgicontainer.serving import WebService
+
+Signals = dict[signal.Signals, Callable[[], object]]
+
+
+def signals_of_single(
+    way_out: WayOut, web: WebService, reopen: Callable[[], object], reload: Callable[[], object]
+) -> Signals:
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log."""
+    asked: list[bool] = []
+
+    def stop(hurry: bool) -> None:
+        if hurry or asked:
+            web.hurry()
+        asked.append(True)
+        way_out.drain()
+
+    return {
+        signal.SIGTERM: lambda: stop(False),
+        signal.SIGINT: lambda: stop(True),
+        signal.SIGQUIT: lambda: stop(True),
+        signal.SIGUSR1: reopen,
+        signal.SIGHUP: reload,
+    }
+
+
+def signals_of_worker(drain: Callable[[], object], reopen: Callable[[], object]) -> Signals:
+    """TERM drains. A terminal sends INT and QUIT to the supervisor, too, which says what to do."""
+    return {
+        signal.SIGTERM: drain,
+        signal.SIGINT: bool,
+        signal.SIGQUIT: bool,
+        signal.SIGUSR1: reopen,
+        signal.SIGHUP: bool,
+    }

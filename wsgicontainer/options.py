@@ -22,6 +22,7 @@ from twisted.python import usage
 
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.settings import OPTIONS, Option, Settings, Spelling
+from wsgicontainer.settings.foreign import instead_of
 from wsgicontainer.settings.pages import help_page
 from wsgicontainer.settings.table import did_you_mean, find_option, values_from_plain
 
@@ -152,7 +153,8 @@ def _short(word: str, rest: Iterator[str], shorts: str) -> tuple[str, ...]:
     if f"{letter}:" in shorts:
         return f"-{letter}", value or _value(f"-{letter}", rest)
     if letter not in shorts or value:
-        raise ConfigurationError(f"{word}: there is no such option; see wsgicontainer --help")
+        instead = instead_of("nodaemon").replace("--nodaemon", "-n") if word == "-n" else "see wsgicontainer --help"
+        raise ConfigurationError(f"{word}: there is no such option; {instead}")
     return (word,)
 
 
@@ -171,7 +173,10 @@ def _unknown(name: str, longs: Collection[str]) -> ConfigurationError:
             f"--{name}: it belongs to twist; write it before wsgicontainer: twist --{name} … wsgicontainer"
         )
     known = [f"--{long.removesuffix('=')}" for long in longs]
-    return ConfigurationError(f"--{name}: there is no such option{did_you_mean(f'--{name}', known)}")
+    instead = instead_of(name)
+    return ConfigurationError(
+        f"--{name}: there is no such option{f'; {instead}' if instead else did_you_mean(f'--{name}', known)}"
+    )
 
 
 # The sources ----------------------------------------------------------------------------------

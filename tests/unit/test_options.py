@@ -78,6 +78,22 @@ def test_underscores_in_names_are_taken_as_gunicorn_has_them() -> None:
         (["--port", "8000"], "--port: '8000' does not say what to listen on; write --port tcp:8000"),
         (["-b", "x"], "--bind: 'x' is not host:port; write --bind x:8000"),
         (["--thread", "3"], "--thread: there is no such option; did you mean --threads?"),
+        (["--time", "3"], "--time: there is no such option; did you mean --timer?"),
+        (["--access_logfile=-"], "--access-logfile: there is no such option; write --access-log"),
+        (
+            ["--reload"],
+            ("--reload: there is no such option; nothing watches the files yet; with --workers 2, kill -HUP has new code"
+            " follow without losing a request"),
+        ),
+        (
+            ["--pidfile", "x"],
+            ("--pidfile: there is no such option; twistd has it, and takes it before our name:"
+            " twistd --pidfile … wsgicontainer; ours is --pid-file"),
+        ),
+        (
+            ["-n"],
+            "-n: there is no such option; twistd has it, and takes it before our name: twistd -n … wsgicontainer",
+        ),
         (["--entirely-unknown"], "--entirely-unknown: there is no such option; see wsgicontainer --help"),
         (["-x", "3"], "-x: there is no such option; see wsgicontainer --help"),
         (["-hx"], "-hx: there is no such option; see wsgicontainer --help"),

@@ -724,7 +724,7 @@ def find_option(name: str, spelling: Spelling) -> Option:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Make the end of a sentence: the nearest known word, or where to find them all."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.7)
+    near = get_close_matches(word, list(known), n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near else "; see wsgicontainer --help"
 
 

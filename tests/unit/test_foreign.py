@@ -1,0 +1,30 @@
+"""Options of other servers: who types one is told what it is called here."""
+
+from __future__ import annotations
+
+import re
+
+from twisted.scripts.twistd import ServerOptions
+
+from wsgicontainer.settings import OPTIONS
+from wsgicontainer.settings.foreign import _INSTEAD, TWISTD_OPTIONS, instead_of
+
+OURS = {option.name for option in OPTIONS}
+
+
+def test_no_option_of_ours_is_taken_for_a_foreign_one() -> None:
+    assert not OURS & {*_INSTEAD, *(name.replace("_", "-") for name in TWISTD_OPTIONS)}
+
+
+def test_what_is_advised_is_an_option_of_ours() -> None:
+    """Or of twist: the words say so."""
+    advised = {name for text in _INSTEAD.values() for name in re.findall(r"--([a-z-]+)", text)}
+    assert advised - OURS == {"log-file", "log-level"}
+
+
+def test_twistd_has_what_is_said_to_be_its_own() -> None:
+    assert set(TWISTD_OPTIONS) <= {name.removesuffix("=").replace("-", "_") for name in ServerOptions().longOpt}
+
+
+def test_what_nobody_has_gets_no_advice() -> None:
+    assert instead_of("entirely-unknown") == ""

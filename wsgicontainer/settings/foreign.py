@@ -1,0 +1,82 @@
+"""Options of other servers, as people type them here: what each is called with us, or why there is none.
+
+Only names that mean something else here, or nothing; those that gunicorn has too and we have taken over are in the
+table. Pure.
+"""
+
+from __future__ import annotations
+
+TWISTD_OPTIONS = (
+    *("nodaemon", "pidfile", "logfile", "logger", "syslog", "prefix", "rundir", "chroot", "uid", "gid", "euid"),
+    *("python", "file", "source", "no_save", "originalname", "profile", "profiler", "savestats"),
+)
+"""What `twistd` takes for itself, before our name; its --umask and --reactor are known here otherwise."""
+
+_PORT = "write --port"
+_INSTEAD = {
+    # the development servers of frameworks
+    "reload": "nothing watches the files yet; with --workers 2, kill -HUP has new code follow without losing a request",
+    "debug": "the application has its own; what the server tells is up to twist --log-level debug",
+    "factory": "write APP as package.module:factory()",
+    "app": "write it without a name: twist wsgicontainer package.module:application",
+    # gunicorn
+    "access-logfile": "write --access-log",
+    "access-logformat": "write --access-log-format",
+    "error-logfile": "the log is twist's: twist --log-file=FILE wsgicontainer …",
+    "keepalive": "write --keep-alive",
+    "worker-class": "there is one kind, with threads; write --threads for how many",
+    "worker-connections": "write --max-connections",
+    "worker-tmp-dir": "workers beat over sockets, and need no files",
+    "daemon": "twistd wsgicontainer … goes into the background",
+    "pid": "write --pid-file",
+    "pythonpath": "set PYTHONPATH, or write --chdir",
+    "proc-name": "write --name",
+    "reuse-port": "each worker has a socket of its own already",
+    "proxy-protocol": f"{_PORT} haproxy:tcp:8000 and --forwarded-allow-ips",
+    # uvicorn, hypercorn, granian, waitress
+    "host": f"{_PORT} tcp:8000:interface=127.0.0.1",
+    "listen": f"{_PORT} tcp:8000:interface=127.0.0.1, or --bind 127.0.0.1:8000",
+    "uds": f"{_PORT} unix:/run/site.sock",
+    "unix-socket": f"{_PORT} unix:/run/site.sock",
+    "fd": f"{_PORT} fd:3",
+    "root-path": "write --mount /path=package.module:application",
+    "url-prefix": "write --mount /path=package.module:application",
+    "app-dir": "write --chdir",
+    "ssl-certfile": "write --certfile",
+    "ssl-keyfile": "write --keyfile",
+    "ssl-certificate": "write --certfile",
+    "proxy-headers": "write --forwarded-allow-ips with the proxy's address",
+    "trusted-proxy": "write --forwarded-allow-ips with the proxy's address",
+    "limit-concurrency": "write --max-connections, or --max-queue",
+    "limit-max-requests": "write --max-requests",
+    "timeout-keep-alive": "write --keep-alive",
+    "timeout-graceful-shutdown": "write --graceful-timeout",
+    "connection-limit": "write --max-connections",
+    "max-request-body-size": "write --limit-request-body",
+    "blocking-threads": "write --threads",
+    # uWSGI, mod_wsgi-express
+    "processes": "write --workers",
+    "http": f"{_PORT} tcp:8000",
+    "http-socket": f"{_PORT} tcp:8000",
+    "https": f"{_PORT} tcp:8443 with --certfile",
+    "socket": f"{_PORT} unix:/run/site.sock; HTTP is what is spoken there",
+    "module": "write APP: package.module:application",
+    "wsgi-file": "write APP: package.module:application",
+    "virtualenv": "start the command of that virtual environment",
+    "home": "start the command of that virtual environment",
+    "static-map": "write --static /static=./static",
+    "url-alias": "write --static /static=./static",
+    "harakiri": "write --timeout",
+    "master": "with --workers 2 there is one",
+    "enable-threads": "threads are always possible",
+    "vacuum": "sockets and pid files are always removed",
+    "die-on-term": "TERM always ends it, once what runs is answered",
+}
+
+
+def instead_of(name: str) -> str:
+    """Say what to write instead of another server's option, its name without dashes; "" if nobody has that."""
+    if name.replace("-", "_") in TWISTD_OPTIONS:
+        ours = {"pidfile": "; ours is --pid-file", "uid": "; ours is --user", "gid": "; ours is --group"}.get(name, "")
+        return f"twistd has it, and takes it before our name: twistd --{name} … wsgicontainer{ours}"
+    return _INSTEAD.get(name, "")

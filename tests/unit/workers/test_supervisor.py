@@ -22,7 +22,7 @@ from wsgicontainer.settings import Settings
 from wsgicontainer.workers import Supervisor
 from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.plan import Phase
-from wsgicontainer.workers.supervisor import Surroundings
+from wsgicontainer.workers.surroundings import Surroundings
 
 CRASH = signal.SIGSEGV
 
@@ -84,12 +84,12 @@ class World:
             lambda: self.memory(),  # noqa: PLW0108 (tests change it)
             lambda: 0.5,
             parent=lambda pid: self.parents.get(pid, os.getpid()),
+            stacks_signal=60,
         )
         around = Surroundings(
             machine=machine,
             reread=lambda: self.reread(),  # noqa: PLW0108 (tests change it)
             start_words=lambda settings: {"do": "start", "preload": settings.preload},
-            stacks_signal=60,
             boot_failed=lambda *words: setattr(self, "fault", words),
             announce=bool,
             upgrade=lambda *words: self.upgrades.append(words),
@@ -183,7 +183,7 @@ class World:
         self.turn()
 
     def phases(self) -> dict[int, Phase]:
-        return {worker.number: worker.phase for crew in self.supervisor._crews() for worker in crew}
+        return {worker.number: worker.phase for crew in self.supervisor._generations for worker in crew}
 
     def started(self) -> int:
         """Have the first generation serve; return its zygote."""
@@ -196,10 +196,10 @@ class World:
     def close(self) -> None:
         for channel in (*self.zygotes.values(), *self.logs, *(each for each, _ in self.forked.values())):
             channel.close()
-        for crew in self.supervisor._crews():
+        for crew in self.supervisor._generations:
             for worker in crew:
                 worker.close()
-            crew.close()
+            crew.zygote.close()
         for reader in list(self.reactor.getReaders()):
             reader.stop()
         self.port.close()
@@ -289,7 +289,7 @@ def test_no_generation_follows_before_it_is_warm_and_stays_up(world) -> None:
     it.die(old, 2, 0)
     it.turn(0.3)
     assert it.zygotes[old].fileno() >= 0
-    assert set(it.supervisor._zygotes) == {old}
+    assert set(it.supervisor._generations.last_zygotes) == {old}
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_whatever_is_wrong_with_the_new_code_the_old_serves(world, happens, reas
     new = max(it.zygotes)
     if reason.startswith("the import"):
         for worker in (1, 2):
-            it.supervisor._current.workers[worker].beat_at = 1e9
+            it.supervisor._generations.current.workers[worker].beat_at = 1e9
     happens(it, new)
     it.turn()
     assert f"failed: {reason}" in it.notices.told
@@ -350,7 +350,7 @@ def test_what_can_not_change_stays(world) -> None:
     it.started()
     it.reread = lambda: Settings(wsgi="a:c", workers=3, ports=["tcp:1"])
     it.supervisor.reload()
-    coming = it.supervisor._coming
+    coming = it.supervisor._generations.coming
     assert coming.settings.ports == it.settings.ports
     assert coming.settings.wsgi == "a:c"
     assert len(it.port.sockets) == 3
@@ -394,7 +394,7 @@ def test_a_frozen_worker_shows_its_stacks_before_it_is_killed(world) -> None:
     it.started()
     pid = it.forked[1][1]
     it.tell(1, tell="beat", done=0, stalled=5.5, rss=0)
-    it.supervisor._current.workers[2].beat_at = 1e9
+    it.supervisor._generations.current.workers[2].beat_at = 1e9
     it.turn(0.3)
     assert it.killed == [(pid, 60)]
     it.turn(1.25)
@@ -486,7 +486,7 @@ def test_an_upgrade_waits_for_a_reload_and_a_failed_one_changes_nothing(world) -
     failed("it would not start")
     assert it.notices.told[-1] == "failed: it would not start"
     it.supervisor.reload()
-    assert it.supervisor._coming is not None
+    assert it.supervisor._generations.coming is not None
 
 
 # --- What was found to be wrong ---
@@ -523,7 +523,7 @@ def test_what_a_zygote_tells_kills_no_stranger(world, pid) -> None:
     it.zygotes[zygote].send({"tell": "forked", "worker": 3, "pid": pid})
     it.turn()
     for worker in (1, 2):
-        it.supervisor._current.workers[worker].beat_at = 1e9
+        it.supervisor._generations.current.workers[worker].beat_at = 1e9
     it.turn(30)
     assert {pid for pid, _ in it.killed} <= {zygote}
 
@@ -562,7 +562,7 @@ def test_nesting_without_end_is_nonsense_too(world) -> None:
     it.started()
     it.forked[1][0]._socket.send(b"[" * 100_000)
     it.tell(1, tell="recycle", reason="is tired")
-    assert it.supervisor._current.workers[1].due == "is tired"
+    assert it.supervisor._generations.current.workers[1].due == "is tired"
 
 
 def test_descriptors_that_a_worker_sends_are_not_kept(world) -> None:

@@ -79,7 +79,14 @@ def supervised(
     def start_words(fresh: Settings) -> dict[str, Any]:
         plain = evolve(fresh, init=False, name=None).as_plain()  # these are this process's
         reactor_of = type(reactor).__module__
-        return {"do": "start", "settings": plain, "cwd": began_in, "preload": fresh.preload, "reactor": reactor_of}
+        return {
+            "do": "start",
+            "supervisor": os.getpid(),
+            "settings": plain,
+            "cwd": began_in,
+            "preload": fresh.preload,
+            "reactor": reactor_of,
+        }
 
     def boot_failed(status: int, sentence: str, details: str) -> None:
         _tell(sentence, details)

@@ -89,7 +89,7 @@ class Changes:
         _log.info("Upgrading: checking what is installed now")
         self._upgrading, self._upgrade_wanted = True, False
         self._notices.reloading()
-        self._around.upgrade(self._note_now, self._generations.settings.worker_timeout, self._not_upgraded)
+        self._around.upgrade(self._note_now, self._generations.settings.boot_timeout, self._not_upgraded)
 
     def _hindered(self) -> bool:
         return not self._generations.served or self._upgrading or self._generations.busy()

@@ -194,9 +194,10 @@ class Crew:
         if worker is not None:
             self._gone(worker, ending(status))
 
-    def wait_for_orphans(self) -> None:
-        """Look after workers whose zygote has died, and so can't tell their end."""
+    def look_after(self) -> None:
+        """Give workers what was kept for them, and wait for those whose zygote has died: nobody tells it."""
         for worker in self:
+            worker.send_kept()
             if worker.orphan and worker.pid:
                 gone, status = self.machine.wait(worker.pid)
                 if gone:
@@ -224,5 +225,4 @@ class Crew:
                 own_sockets = {i: port.of_slot(slot) for i, port in enumerate(self.ports) if not port.shared}
                 worker.adopt(slot, {index: each.fileno() for index, each in own_sockets.items()})
             for slot in sorted(worker.adopted - further):
-                worker.order({"do": "release", "slot": slot})
-            worker.adopted = further
+                worker.release(slot)

@@ -56,7 +56,7 @@ class Departure:
                 until = min(until, self._reactor.seconds() + SUDDEN)
                 self._generations.order({"do": "hurry"})
             for crew in self._generations:
-                crew.wait_for_orphans()
+                crew.look_after()
             await deferLater(self._reactor, _LOOK)
 
     async def _until_zygotes_ended(self) -> None:

@@ -157,8 +157,8 @@ class Supervisor(Service):
         elif not generations.served:
             generations.stopping = True
             self._around.boot_failed(words["status"], words["sentence"], words.get("details", ""))
-        else:
-            _log.error("Generation {number}: {reason}", number=crew.number, reason=words["sentence"])
+        elif crew is generations.current:
+            crew.zygote.replace(words["sentence"], words.get("details", ""))
 
     def _crashed(self, crew: Crew, worker: Worker, how: str) -> None:
         if self._generations.stopping:

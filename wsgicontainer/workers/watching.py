@@ -10,6 +10,7 @@ from collections.abc import Callable
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from wsgicontainer.settings import Settings
 from wsgicontainer.workers.crew import Crew
 from wsgicontainer.workers.generations import Generations
 from wsgicontainer.workers.machine import Machine
@@ -55,24 +56,22 @@ class Watch:
         self._generations.last_zygotes.reap()
         self._machine.reap(self._generations.known())
         for crew in self._generations:
-            crew.wait_for_orphans()
+            crew.look_after()
             if not late:  # otherwise it was this process that stood still, and beats wait to be read
                 self._look_at_clocks(crew, now)
         self._look()
 
     def _look_at_clocks(self, crew: Crew, now: float) -> None:
-        patience = self._generations.settings.worker_timeout
-        zygote = crew.zygote
-        trying = self._generations.is_tried(crew)
-        if trying and not zygote.loaded and not crew.workers and now - zygote.since > patience:
-            crew.fail(f"the import took longer than --worker-timeout {patience:g} s")
+        settings = crew.settings
+        if crew not in self._generations.leaving and crew.zygote.imports_for(now) > settings.boot_timeout:
+            crew.fail(f"the import took longer than {_boot_words(settings)}")
         for worker in crew:
-            look_at(worker, now, crew.settings.worker_timeout)
+            look_at(worker, now, settings)
 
 
-def look_at(worker: Worker, now: float, patience: float) -> None:
+def look_at(worker: Worker, now: float, settings: Settings) -> None:
     """End a worker whose time is over, show one that is frozen, and mark one that has served long enough."""
-    reason = frozen(worker, now, patience)
+    reason = frozen(worker, now, settings)
     if worker.leaves_at:
         if now >= worker.leaves_at:
             worker.kill()
@@ -84,11 +83,12 @@ def look_at(worker: Worker, now: float, patience: float) -> None:
         worker.due = worker.lifetime.over(worker.done, now - worker.serving_since, worker.rss)
 
 
-def frozen(worker: Worker, now: float, patience: float) -> str:
+def frozen(worker: Worker, now: float, settings: Settings) -> str:
     """Say why a worker counts as frozen, "" if it does not."""
     if worker.phase in COMING:
-        return f"was not ready within --worker-timeout {patience:g} s" if now - worker.born > patience else ""
-    if worker.phase is not Phase.SERVING:
+        return f"was not ready within {_boot_words(settings)}" if now - worker.born > settings.boot_timeout else ""
+    patience = settings.worker_timeout
+    if worker.phase is not Phase.SERVING or not patience:
         return ""
     if now - worker.beat_at > patience:
         return f"did nothing for {patience:g} s (--worker-timeout)"
@@ -97,10 +97,19 @@ def frozen(worker: Worker, now: float, patience: float) -> str:
     return ""
 
 
+def _boot_words(settings: Settings) -> str:
+    """Say how long booting may take, and which option says so."""
+    bound = f"{settings.boot_timeout:g} s"
+    return f"--worker-timeout {bound}" if settings.worker_timeout else f"{bound}; a longer --worker-timeout allows more"
+
+
 def alive(crew: Crew, now: float) -> bool:
     """Say whether reactor and pool of each worker that serves answer, and there is one.
 
     One that is being replaced is the supervisor's concern: who watches us would end those that serve, too.
     """
     serving = [worker for worker in crew if worker.listens()]
-    return bool(serving) and all(now - worker.beat_at < FRESH and worker.stalled < FRESH for worker in serving)
+    counts = bool(crew.settings.worker_timeout)  # otherwise a pool may be busy for as long as it likes
+    return bool(serving) and all(
+        now - worker.beat_at < FRESH and not (counts and worker.stalled >= FRESH) for worker in serving
+    )

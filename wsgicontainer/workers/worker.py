@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
@@ -56,6 +57,8 @@ class Worker:
     orphan: bool = False
     """Whether its zygote has died: nobody else tells its end then."""
     reader: ChannelReader | None = None
+    kept: list[dict[str, Any]] = field(factory=list)
+    """Orders for which its link had no room, in order."""
 
     @property
     def name(self) -> str:
@@ -77,8 +80,18 @@ class Worker:
     # Orders
 
     def order(self, words: dict[str, Any]) -> None:
-        """Give it an order."""
-        self.channel.send(words)
+        """Give it an order; one for which there is no room is kept until there is, but each only once."""
+        if not self._send(words) and words not in self.kept:
+            self.kept.append(words)
+
+    def _send(self, words: dict[str, Any], descriptors: Sequence[int] = ()) -> bool:
+        self.send_kept()
+        return not self.kept and self.channel.send(words, descriptors)
+
+    def send_kept(self) -> None:
+        """Give it the orders that were kept, as far as there is room."""
+        while self.kept and self.channel.send(self.kept[0]):
+            del self.kept[0]
 
     def listen(self) -> None:
         """Have it accept connections, once it is warm."""
@@ -102,8 +115,14 @@ class Worker:
         self.adopted.clear()
 
     def adopt(self, slot: int, sockets: dict[int, int]) -> None:
-        """Have it accept from a slot's sockets, too: number of the port -> descriptor."""
-        self.channel.send({"do": "adopt", "slot": slot, "ports": list(sockets)}, list(sockets.values()))
+        """Have it accept from a slot's sockets, too, if its link has room: number of the port -> descriptor."""
+        if self._send({"do": "adopt", "slot": slot, "ports": list(sockets)}, list(sockets.values())):
+            self.adopted.add(slot)
+
+    def release(self, slot: int) -> None:
+        """Have it accept from a slot's sockets no more."""
+        self.adopted.discard(slot)
+        self.order({"do": "release", "slot": slot})
 
     # Ends
 

@@ -92,22 +92,32 @@ class Zygote:
         self._link.stop()
         self._start_again()
 
-    def _lost(self) -> None:
-        served = self.machine.reactor.seconds() - self.since if self.loaded else 0.0
+    def imports_for(self, now: float) -> float:
+        """Return the seconds for which it has been importing; 0 if it does not."""
+        imports = not self.loaded and self._link is not None and self._link.fileno() >= 0
+        return now - self.since if imports else 0.0
+
+    def replace(self, sentence: str, details: str = "") -> None:
+        """Have another one follow one that can't do its work: it may be able to when the code has been mended."""
+        if self._link is not None:
+            self._link.stop()
+        self.kill()
+        self._lost(f"can't make any: {sentence}", details)
+
+    def _lost(self, how: str = "has ended", details: str = "") -> None:
+        now = self.machine.reactor.seconds()
+        served = now - self.since if self.loaded else 0.0
         self.loaded = False
         if self.ended():
-            self._follow(served)
+            self._tell(self.rebirths.crashed(now, served), how, details)
+            self.machine.reactor.callLater(max(AGAIN, self.rebirths.not_before - now), self._start_again)
 
-    def _follow(self, served: float) -> None:
-        """Have another one started in time."""
-        now = self.machine.reactor.seconds()
-        told = self.rebirths.crashed(now, served)
-        if told:
-            many = f" (ended {told} times)" if told > 1 else ""
-            _log.error(
-                "The process that forks workers (pid {pid}) has ended; starting it anew{many}", pid=self.pid, many=many
-            )
-        self.machine.reactor.callLater(max(AGAIN, self.rebirths.not_before - now), self._start_again)
+    def _tell(self, times: int, how: str, details: str) -> None:
+        if times and details:
+            _log.error("{details}", details=details)
+        if times:
+            what, many = "The process that forks workers", f" (ended {times} times)" if times > 1 else ""
+            _log.error("{what} (pid {pid}) {how}; starting it anew{many}", what=what, pid=self.pid, how=how, many=many)
 
     def _start_again(self) -> None:
         if self.closing:

@@ -11,6 +11,8 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from wsgicontainer.process import succession
 from wsgicontainer.process.signals import HELD
@@ -66,22 +68,36 @@ class Becoming:
 
     def _become(self, command: Command, note: Note) -> str:
         """Return only if it failed, with the reason."""
-        descriptors = notes.descriptors_of(note)
-        notes.leave_note(note, descriptors, os.environ, self._below_init)
-        os.environ.update(self._systemds)
-        working = os.getcwd()
-        os.chdir(self._began_in)
-        if command.pid_file:
-            with suppress(OSError):
-                os.unlink(command.pid_file)
-        sys.stdout.flush()
-        sys.stderr.flush()
+        descriptors, working, reason = notes.descriptors_of(note), os.getcwd(), "nothing was executed"
+        put_back: Callable[[], object] = bool
         try:
-            self._machine.execute(command.words[0], list(command.words))
+            notes.leave_note(note, descriptors, os.environ, self._below_init)
+            os.environ.update(self._systemds)
+            os.chdir(self._began_in)
+            put_back = _set_aside(command.pid_file)
+            self._execute(command)
         except OSError as error:
-            os.chdir(working)
-            notes.take_back(descriptors, os.environ)
-            for name in self._systemds:
-                del os.environ[name]
-            return f"{command.words[0]} can't be executed ({error.strerror})"
-        return "nothing was executed"
+            reason = f"{command.words[0]} can't be executed ({error.strerror})"
+        put_back()
+        os.chdir(working)
+        notes.take_back(descriptors, os.environ)
+        for name in self._systemds:
+            os.environ.pop(name, None)
+        return reason
+
+    def _execute(self, command: Command) -> None:
+        with suppress(OSError):  # nobody may read what we print
+            sys.stdout.flush()
+            sys.stderr.flush()
+        self._machine.execute(command.words[0], list(command.words))
+
+
+def _set_aside(pid_file: str) -> Callable[[], object]:
+    """Remove the file that would keep a second twistd from starting; return what puts it back."""
+    path = Path(pid_file)
+    try:
+        octets = path.read_bytes()
+        path.unlink()
+    except OSError:  # there is none
+        return bool
+    return partial(path.write_bytes, octets)

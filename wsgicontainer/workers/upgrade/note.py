@@ -80,6 +80,7 @@ def _worker_note(worker: Worker, now: float) -> dict[str, Any]:
         "link": worker.channel.fileno(),
         "stacks": worker.stacks,
         "adopted": sorted(worker.adopted),
+        "kept": worker.kept,
     }
 
 
@@ -105,7 +106,7 @@ def descriptors_of(note: Note) -> list[int]:
 def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> None:
     """Undo `leave_note`: the exec() has failed."""
     memory = succession.note_of(environ)
-    del environ[succession.VARIABLE]
+    environ.pop(succession.VARIABLE, None)
     if memory is not None:
         os.close(memory)
     for descriptor in descriptors:
@@ -168,6 +169,7 @@ def take_over(crew: Crew, note: dict[str, Any]) -> None:
         worker.lifetime, worker.orphan, worker.due = crew.lifetime(), each["orphan"], each["due"]
         worker.pid, worker.phase, worker.beat_at = each["pid"], Phase[each["phase"]], now
         worker.serving_since, worker.adopted = now - each["served"], set(each["adopted"])
+        worker.kept = each.get("kept", [])
         if worker.phase is Phase.DRAINING:
             worker.leaves_at = now + crew.settings.graceful_timeout
         crew.workers[worker.number] = worker

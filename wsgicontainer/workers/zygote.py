@@ -123,6 +123,7 @@ class Zygote:
         if self.closing:
             return
         self.machine.wait(self.pid)
+        self.pid = 0  # another process may have it soon
         try:
             self.start()
         except OSError as error:

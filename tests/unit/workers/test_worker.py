@@ -77,3 +77,17 @@ def test_what_is_kept_goes_through_an_upgrade(world) -> None:
     it.supervisor.upgrade()
     ((note, _, _),) = it.upgrades
     assert [each["kept"] for each in note()["crews"][0]["workers"]] == [[{"do": "reopen"}], []]
+
+
+def test_who_drains_already_is_told_when_nobody_serves_beside_it_any_more(world) -> None:
+    """Who has time for idle connections has none then."""
+    it = world()
+    zygote = it.started()
+    it.supervisor.change_count(-1)
+    it.told(2)
+    it.supervisor.stopService()
+    assert it.told(2) == ['{"do": "drain", "empty": true}']
+    for worker in (1, 2):
+        it.die(zygote, worker, 0)
+    it.ended.add(zygote)
+    it.turn(1)

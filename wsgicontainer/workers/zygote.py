@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 from attrs import define, field
@@ -52,13 +53,14 @@ class Zygote:
 
     def start(self) -> None:
         """Start the process. Raises OSError."""
-        self.channel, theirs = pair()
-        self.log_channel, their_log = pair()
-        try:
-            self.pid = self.machine.spawn(theirs.fileno(), their_log.fileno())
-        finally:
-            theirs.close()
-            their_log.close()
+        with ExitStack() as opened:
+            ends = [opened.enter_context(closing(end)) for _ in range(2) for end in pair()]
+            link, their_link, log, their_log = ends
+            self.pid = self.machine.spawn(their_link.fileno(), their_log.fileno())
+            opened.pop_all()
+        their_link.close()
+        their_log.close()
+        self.channel, self.log_channel = link, log
         self.since = self.machine.reactor.seconds()
         self.listen()
         self.channel.send(self.start_words)
@@ -122,8 +124,9 @@ class Zygote:
     def _start_again(self) -> None:
         if self.closing:
             return
-        self.machine.wait(self.pid)
-        self.pid = 0  # another process may have it soon
+        if self.pid:
+            self.machine.wait(self.pid)
+            self.pid = 0  # another process may have it soon
         try:
             self.start()
         except OSError as error:

@@ -75,8 +75,8 @@ class World:
         self.parents: dict[int, int] = {}
         machine = Machine(
             self.reactor,
-            self.spawn,
-            self.wait,
+            lambda *words: self.spawn(*words),  # noqa: PLW0108
+            lambda pid: self.wait(pid),  # noqa: PLW0108 (tests change it)
             self.kill,
             lambda known: None,
             lambda: self.memory(),  # noqa: PLW0108 (tests change it)

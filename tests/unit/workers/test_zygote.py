@@ -101,3 +101,31 @@ def test_a_reload_mends_it(world) -> None:
         it.tell(worker, tell="listening")
     assert it.notices.told[-1] == "reloaded" or "reloaded" in it.notices.told
     assert [it.phases()[each] for each in workers] == [Phase.SERVING] * 2
+
+
+def test_a_system_that_starts_no_process_is_asked_again(world) -> None:
+    """Nobody else's child is waited for, or killed, in the place of one that is not there."""
+    it = world()
+    zygote = it.started()
+    waited: list[int] = []
+    real_spawn, real_wait = it.spawn, it.wait
+    it.full = True
+
+    def spawn(link: int, log: int) -> int:
+        if it.full:
+            raise OSError(11, "Resource temporarily unavailable")
+        return real_spawn(link, log)
+
+    def wait(pid: int) -> tuple[bool, int]:
+        waited.append(pid)
+        return real_wait(pid)
+
+    it.spawn, it.wait = spawn, wait
+    it.zygotes[zygote].close()
+    beat(it, 4)
+    assert len(it.zygotes) == 1
+    assert zygote in waited
+    assert 0 not in waited
+    it.full = False
+    beat(it, 2)
+    assert len(it.zygotes) == 2

@@ -8,11 +8,10 @@ Runs in: supervisor, reactor thread, before the reactor runs.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from attrs import evolve, frozen
@@ -35,18 +34,15 @@ from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import OrderedService, where
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import secured, tls_of
-from wsgicontainer.workers import Supervisor, takeover
-from wsgicontainer.workers.command import Command, command_from
+from wsgicontainer.workers import Supervisor
 from wsgicontainer.workers.machine import Machine
-from wsgicontainer.workers.supervisor import Surroundings
+from wsgicontainer.workers.surroundings import Surroundings
+from wsgicontainer.workers.upgrade import note as notes
+from wsgicontainer.workers.upgrade.becoming import HELD_BACK, Becoming
 
 _log = Logger()
 _SYSTEMDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 """What systemd has said of itself: the next supervisor has to find it, too."""
-
-
-Note = Callable[[], dict[str, Any] | None]
-"""Returns what the next supervisor has to know; None if the server leaves."""
 
 
 @frozen
@@ -74,30 +70,36 @@ def supervised(
     began_in = os.getcwd()
     _enter(settings)
     way_out = WayOut(reactor)
-    note = takeover.find_note(os.environ)
+    note = notes.find_note(os.environ)
     if note is None:
         ports = _ports(settings, passed, identity)
     else:
-        ports = [takeover.port_from(each, identity.acting) for each in note["ports"]]
+        ports = [notes.port_from(each, identity.acting) for each in note["ports"]]
 
     def start_words(fresh: Settings) -> dict[str, Any]:
         plain = evolve(fresh, init=False, name=None).as_plain()  # these are this process's
         reactor_of = type(reactor).__module__
-        return {"do": "start", "settings": plain, "cwd": began_in, "preload": fresh.preload, "reactor": reactor_of}
+        return {
+            "do": "start",
+            "supervisor": os.getpid(),
+            "settings": plain,
+            "cwd": began_in,
+            "preload": fresh.preload,
+            "reactor": reactor_of,
+        }
 
     def boot_failed(status: int, sentence: str, details: str) -> None:
         _tell(sentence, details)
         way_out.fail(status)
 
-    machine = Machine(reactor)
+    machine = Machine(reactor, stacks_signal=STACKS)
     around = Surroundings(
         machine=machine,
         reread=reread,
         start_words=start_words,
-        stacks_signal=STACKS,
         boot_failed=boot_failed,
         announce=lambda: _announce(settings, ports),
-        upgrade=_Upgrade(machine, began_in, systemds, settings.init).begin,
+        upgrade=Becoming(machine, began_in, systemds, settings.init).begin,
         note=note,
         notices=[operator, *listeners],
     )
@@ -202,66 +204,6 @@ def _signals(way_out: WayOut, supervisor: Supervisor) -> dict[signal.Signals, Ca
     }
 
 
-class _Upgrade:
-    """Puts a new supervisor in the place of this one: first asks it whether it would start, then becomes it."""
-
-    def __init__(self, machine: Machine, began_in: str, systemds: Mapping[str, str], below_init: bool) -> None:
-        self._machine, self._began_in, self._began_as = machine, began_in, os.getpid()
-        self._systemds, self._below_init = systemds, below_init
-
-    def begin(self, note: Note, patience: float, failed: Callable[[str], object]) -> None:
-        """Check, and if all is well never return; else call `failed(reason)`."""
-        if os.getpid() != self._began_as:
-            failed("a daemon of twistd can't be upgraded; run twistd --nodaemon, twist or wsgicontainer")
-            return
-        command = command_from(sys.orig_argv, os.environ, shutil.which)
-
-        def checked(fault: str) -> None:
-            if fault:
-                failed(fault)
-                return
-            signal.pthread_sigmask(signal.SIG_BLOCK, takeover.HELD_BACK)
-            # In the next turn: what signals have asked for before is done first.
-            self._machine.reactor.callLater(0, lambda: failed(self._go(command, note())))
-
-        words = command.check()
-        check = takeover.Check(self._machine.reactor, patience, checked)
-        try:
-            self._machine.reactor.spawnProcess(
-                check, words[0], words, {**os.environ, succession.CHECKING: succession.VERSION}, self._began_in
-            )
-        except OSError as error:
-            failed(f"{words[0]} can't be started ({error.strerror})")
-
-    def _go(self, command: Command, note: dict[str, Any] | None) -> str:
-        """Return only if it failed, with the reason: "" if nothing can be taken over now. Signals are held back."""
-        reason = "" if note is None else self._become(command, note)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)
-        return reason
-
-    def _become(self, command: Command, note: dict[str, Any]) -> str:
-        """Return only if it failed, with the reason."""
-        descriptors = takeover.descriptors_of(note)
-        takeover.leave_note(note, descriptors, os.environ, self._below_init)
-        os.environ.update(self._systemds)
-        working = os.getcwd()
-        os.chdir(self._began_in)
-        if command.pid_file:
-            with suppress(OSError):
-                os.unlink(command.pid_file)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        try:
-            self._machine.execute(command.words[0], list(command.words))
-        except OSError as error:
-            os.chdir(working)
-            takeover.take_back(descriptors, os.environ)
-            for name in self._systemds:
-                del os.environ[name]
-            return f"{command.words[0]} can't be executed ({error.strerror})"
-        return "nothing was executed"
-
-
 class _Leaving(Service):
     """Sees to the exit status, and to orphans."""
 
@@ -273,5 +215,5 @@ class _Leaving(Service):
     def startService(self) -> None:
         super().startService()
         prctl.adopt_orphans()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, takeover.HELD_BACK)  # handlers are set by now
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)  # handlers are set by now
         self._reactor.addSystemEventTrigger("after", "shutdown", self._way_out.leaving.begin)

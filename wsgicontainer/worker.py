@@ -63,5 +63,6 @@ def _work(order: Order) -> None:
         Channel(socket.socket(fileno=os.dup(order.descriptors[0]))).send(failure_words(error), patience=5)
         leave_within(LAST_WORD, error.exit_status)
         raise SystemExit(error.exit_status) from None
+    reactor.callWhenRunning(prctl.outlive_parent)  # the link tells the supervisor's end from now on
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()

@@ -210,6 +210,26 @@ def test_what_can_not_be_forked_is_imported_by_each(serve, tmp_path):
     assert imported == process
 
 
+def test_a_zygote_that_dies_while_the_code_is_broken_is_made_anew_once_it_is_not(serve, tmp_path):
+    """Until then whoever serves goes on, and the log says what is wrong."""
+    code = tmp_path / "site_code.py"
+    code.write_text(GOOD.format("old\\n"))
+    env = {"PYTHONDONTWRITEBYTECODE": "1"}
+    server = serve("site_code:application", "--workers", "2", "--preload", chdir=tmp_path, env=env)
+    code.write_text("import nowhere_to_be_found\n")
+    (zygote,) = children(server.process.pid)
+    victim, survivor = sorted(workers(server))
+    os.kill(zygote, signal.SIGKILL)
+    os.kill(victim, signal.SIGKILL)
+    wait_for_lines(server, "can't make any: --wsgi site_code:application: .*nowhere_to_be_found", 1)
+    assert "ModuleNotFoundError: No module named 'nowhere_to_be_found'" in server.output()
+    assert ask(server) == "old"
+    code.write_text(GOOD.format("new\\n"))
+    until(lambda: "new" in {ask(server) for _ in range(10)}, 30)
+    assert alive(survivor)
+    assert server.stop() == 0
+
+
 # --- Under load ---
 
 
@@ -452,6 +472,26 @@ def test_without_their_supervisor_workers_answer_and_end(serve):
     asking.join()
     assert answers[0].isdigit()
     until(lambda: not any(alive(pid) for pid in everybody))
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", server.port))
+        free.listen()
+
+
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_without_their_supervisor_those_that_import_end_too(serve, tmp_path, options):
+    """However long the import takes, and whoever does it: the port is free soon."""
+    code, imports = tmp_path / "site_code.py", tmp_path / "imports"
+    code.write_text(GOOD.format("old\\n"))
+    env = {"PYTHONDONTWRITEBYTECODE": "1"}
+    server = serve("site_code:application", "--workers", "2", *options, chdir=tmp_path, env=env)
+    code.write_text(f"import os, time\nopen({str(imports)!r}, 'a').write(f'{{os.getpid()}} ')\ntime.sleep(100)\n")
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: imports.exists() and len(imports.read_text().split()) == (1 if options else 2))
+    everybody = workers(server) | children(server.process.pid)
+    assert {int(pid) for pid in imports.read_text().split()} <= everybody
+    server.process.kill()
+    until(lambda: not any(alive(pid) for pid in everybody), 10)
     with socket.socket() as free:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         free.bind(("127.0.0.1", server.port))

@@ -28,6 +28,7 @@ from wsgicontainer.forked.warmup import ask
 from wsgicontainer.forked.zygote import Order
 from wsgicontainer.http.forwarding import Proxies
 from wsgicontainer.links import Channel
+from wsgicontainer.process import prctl
 from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import Listener, OrderedService
@@ -39,8 +40,12 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     """Make what the workers of one generation share. Raises ConfigurationError. Runs in: zygote.
 
     The front contexts of TLS are made here, as they have the keys of session tickets: a ticket from one worker is good
-    in all of them. Keys are read, then privileges are shed, then the application is imported.
+    in all of them. Keys are read, then privileges are shed, then the application is imported: while it is, nobody here
+    notices the supervisor's end, so the kernel sees to ours; a change of user makes it forget that.
     """
+    supervisor = words.get("supervisor")
+    if supervisor:
+        prctl.end_with(supervisor)
     namedModule(words["reactor"])  # installed in each worker; what is imported here all share
     settings = Settings.from_plain(words["settings"])
     os.chdir(words["cwd"])
@@ -48,6 +53,8 @@ def prepare(words: Mapping[str, Any]) -> Prepared:
     presented = present(settings)
     for step in steps_of(settings, presented):
         step()
+    if supervisor:
+        prctl.end_with(supervisor)
     make_importable(os.getcwd(), sys.path)
     if not words["preload"]:
         return Prepared(settings, presented, words["reactor"])
@@ -107,4 +114,4 @@ def _warm_up(core: Core, reactor: Any, done: Callable[[str], object]) -> None:
     def serve(sock: socket.socket) -> None:
         reactor.adoptStreamConnection(sock.fileno(), socket.AF_UNIX, taking)
 
-    ask(reactor, serve, settings.warmup, settings.worker_timeout / 2, done)
+    ask(reactor, serve, settings.warmup, settings.boot_timeout / 2, done)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import faulthandler
 import signal
 
+from wsgicontainer.process import prctl
 from wsgicontainer.process.signals import HELD
 
 STACKS = signal.SIGRTMAX - 3
@@ -38,11 +39,13 @@ def pass_all_over() -> None:
     let_signals_come()
 
 
-def set_right(stacks: int) -> None:
-    """Make a forked child a process of its own; `stacks` is where its stacks go.
+def set_right(stacks: int, zygote: int) -> None:
+    """Make a forked child a process of its own; `stacks` is where its stacks go, `zygote` who has forked it.
 
-    A terminal's signals are for the supervisor, which tells the workers. SIGCHLD is the application's.
+    A terminal's signals are for the supervisor, which tells the workers. SIGCHLD is the application's. While the worker
+    imports, it does not see that the supervisor has ended; the zygote does, and the kernel then ends the worker.
     """
+    prctl.end_with(zygote)
     signal.set_wakeup_fd(-1)
     for number in HELD - {signal.SIGTERM, signal.SIGCHLD}:
         signal.signal(number, pass_over)

@@ -122,6 +122,7 @@ class Zygote:
 
     def _fork_worker(self, message: Message) -> Order | None:
         birth.hold_signals()
+        zygote = os.getpid()
         try:
             pid = self._fork()
         except OSError as error:
@@ -129,7 +130,7 @@ class Zygote:
             self._tell({"tell": "unborn", "worker": message.words["worker"], "reason": str(error.strerror)})
             pid = -1
         if pid == 0:
-            birth.set_right(message.descriptors[1])
+            birth.set_right(message.descriptors[1], zygote)
             return Order(message.words, message.descriptors, self._prepared)
         for descriptor in message.descriptors:
             os.close(descriptor)

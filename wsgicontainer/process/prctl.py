@@ -6,6 +6,7 @@ A change of user or group makes the kernel forget the first one: say it again th
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 
 _DEATH_SIGNAL, _NAME, _SUBREAPER = 1, 15, 36
@@ -15,6 +16,18 @@ _DEATH_SIGNAL, _NAME, _SUBREAPER = 1, 15, 36
 def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel send this process a signal when its parent ends."""
     _prctl(_DEATH_SIGNAL, int(number))
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process at once when its parent ends; also if that has just happened."""
+    end_with_parent(signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def outlive_parent() -> None:
+    """Take it back."""
+    _prctl(_DEATH_SIGNAL, 0)
 
 
 def adopt_orphans() -> None:

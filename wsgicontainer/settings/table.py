@@ -288,11 +288,12 @@ class Settings:
     ).field()
     worker_timeout: float = Option(
         "worker-timeout",
-        _CLOCK,
+        _CLOCK_OR_ZERO,
         _WORKERS,
-        "a worker that was not ready, or did nothing, for so long is killed",
+        "a worker that was not ready, or did nothing, for so long is killed; 0: never",
         "It did nothing if its reactor did not turn, or if requests waited and none was taken: set it above the longest"
-        " request. Its threads' stacks are logged first.",
+        " request or stream. Its threads' stacks are logged first. With 0 no worker that serves is killed, and whoever"
+        f" is not ready has {workforce.BOOT:g} s.",
         "60",
         default=60.0,
         unit="seconds",
@@ -643,6 +644,11 @@ class Settings:
             raise ConfigurationError(
                 f"--min-threads: {least} is more than --threads {most}; write --min-threads {most}"
             )
+
+    @property
+    def boot_timeout(self) -> float:
+        """Seconds that an import, a worker's boot, and the check before an upgrade may take."""
+        return self.worker_timeout or workforce.BOOT
 
     def as_plain(self) -> dict[str, Plain | list[Plain]]:
         """Write them as a flat table of TOML or JSON: option names to values; what is not set is left out."""

@@ -13,6 +13,9 @@ from wsgicontainer.settings.kinds import Kind, Wrong
 
 MOST = 512
 """Workers: more than any machine has cores for."""
+BOOT = 300.0
+"""Seconds that an import, a worker's boot, and the check before an upgrade may take where `--worker-timeout` is 0: what
+never comes must not be waited for for ever, or no reload could follow it."""
 _CGROUP = "/sys/fs/cgroup"
 
 

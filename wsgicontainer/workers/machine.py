@@ -109,3 +109,5 @@ class Machine:
     execute: Callable[[str, list[str]], object] = os.execv
     parent: Callable[[int], int] = parent_of
     getpid: Callable[[], int] = os.getpid
+    stacks_signal: int = 0
+    """On which a worker writes its threads' stacks; 0: none."""

@@ -84,10 +84,15 @@ def _of_slot(
 
 
 def _recycling(count: int, workers: Sequence[Seen], not_before: Mapping[int, float], now: float) -> list[Action]:
-    """Replace the one that is due, one at a time: only while each wanted slot has exactly one worker, which serves."""
+    """Replace the one that is due, one at a time: only while each wanted slot has exactly one worker, which serves.
+
+    A slot that waits after crashes may have none: otherwise its crash loop would keep all others from being replaced.
+    """
     settled = [each for each in workers if each.slot < count and each.phase not in (Phase.DRAINING, Phase.KILLED)]
+    own = {each.slot for each in settled}
+    waiting = {slot for slot in range(count) if slot not in own and not_before.get(slot, 0.0) > now}
     draining = any(each.phase is Phase.DRAINING and each.due for each in workers)
-    if draining or len(settled) != count or any(each.phase is not Phase.SERVING for each in settled):
+    if draining or len(settled) + len(waiting) != count or any(each.phase is not Phase.SERVING for each in settled):
         return []
     due = [each.slot for each in settled if each.due and not_before.get(each.slot, 0.0) <= now]
     return [Action(Do.FORK, slot) for slot in due[:1]]

@@ -63,6 +63,14 @@ def test_a_place_is_filled_when_its_time_has_come() -> None:
     assert plan(1, [], {0: 5.0}, 5.0, open_=True) == [fork(0)]
 
 
+def test_a_slot_in_a_crash_loop_does_not_keep_others_from_being_replaced() -> None:
+    """While it waits; otherwise one at a time, as ever."""
+    others = [Seen(1, 0, S, due=True), Seen(2, 1, S, due=True)]
+    assert plan(3, others, {2: 5.0}, 4.0, open_=True) == [fork(0)]
+    assert plan(3, [*others, Seen(3, 0, B)], {2: 5.0}, 4.0, open_=True) == []
+    assert plan(3, [*others, Seen(4, 2, B)], {2: 5.0}, 6.0, open_=True) == []
+
+
 @given(st.integers(1, 4), st.lists(st.tuples(st.integers(0, 4), st.sampled_from(Phase), st.booleans()), max_size=8))
 def test_the_last_worker_of_a_wanted_slot_is_never_drained(
     count: int, given_workers: list[tuple[int, Phase, bool]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsgicontainer.workers.command import command_from
+from wsgicontainer.workers.upgrade.command import command_from
 
 
 def nowhere(_name: str) -> None:

@@ -14,10 +14,11 @@ from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.links import pair
 from wsgicontainer.process import succession
 from wsgicontainer.settings import Settings
-from wsgicontainer.workers import takeover
 from wsgicontainer.workers.crew import Crew, Told
 from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.plan import Phase
+from wsgicontainer.workers.upgrade import note as notes
+from wsgicontainer.workers.upgrade.becoming import HELD_BACK
 from wsgicontainer.workers.worker import Worker
 
 
@@ -30,24 +31,27 @@ def left():
     """A generation as one supervisor has it, and how the next one gets it."""
     machine = Machine(MemoryReactorClock())
     port = HeldPort("tcp:0:interface=127.0.0.1", 10)
-    crew = Crew(1, Settings(wsgi="a:b", workers=2), [port], machine, told(), {"do": "start"}, 60)
-    crew.channel, theirs = pair()
-    crew.log_channel, their_log = pair()
+    crew = Crew(1, Settings(wsgi="a:b", workers=2), [port], machine, told(), {"do": "start"})
+    zygote = crew.zygote
+    zygote.channel, theirs = pair()
+    zygote.log_channel, their_log = pair()
     ours, its = pair()
-    worker = Worker(1, 0, 0.0, ours, os.memfd_create("stacks"), pid=4711, phase=Phase.SERVING)
+    worker = Worker(1, 0, 0.0, ours, os.memfd_create("stacks"), zygote, pid=4711, phase=Phase.SERVING)
     crew.workers[1] = worker
-    note = takeover.crew_note(crew, 10.0)
+    note = notes.crew_note(crew, 10.0)
 
     def follow(**changed: Any) -> Crew:
-        for channel in (crew.channel, crew.log_channel, ours):
+        for channel in (zygote.channel, zygote.log_channel, ours):
             channel._socket.detach()
         note["settings"].update(changed)
-        return takeover.crew_from(note, [port], machine, told(), 60)
+        again = Crew(1, notes.settings_from(note["settings"]), [port], machine, told(), {})
+        notes.take_over(again, note)
+        return again
 
     yield note, worker, follow
     for reader in list(machine.reactor.getReaders()):
         reader.stop()
-    for channel in (crew.channel, crew.log_channel, ours, theirs, their_log, its):
+    for channel in (zygote.channel, zygote.log_channel, ours, theirs, their_log, its):
         channel.close()
     os.close(worker.stacks)
 
@@ -63,8 +67,8 @@ def test_the_note_tells_of_orphans(left) -> None:
     note, worker, _ = left
     assert note["workers"][0]["orphan"] is False
     worker.orphan, worker.due = True, "is old"
-    assert takeover._worker_note(worker, 0.0)["orphan"] is True
-    assert takeover._worker_note(worker, 0.0)["due"] == "is old"
+    assert notes._worker_note(worker, 0.0)["orphan"] is True
+    assert notes._worker_note(worker, 0.0)["due"] == "is old"
 
 
 def test_an_option_that_is_no_more_hinders_nobody(left) -> None:
@@ -82,5 +86,5 @@ def test_a_version_that_could_not_read_the_note_says_so_before() -> None:
 
 def test_signals_that_would_stop_the_process_wait_too() -> None:
     """TTIN and TTOU stop whoever has no handler for them."""
-    assert {signal.SIGTTIN, signal.SIGTTOU, signal.SIGTERM, signal.SIGHUP} <= takeover.HELD_BACK
-    assert signal.SIGCHLD not in takeover.HELD_BACK
+    assert {signal.SIGTTIN, signal.SIGTTOU, signal.SIGTERM, signal.SIGHUP} <= HELD_BACK
+    assert signal.SIGCHLD not in HELD_BACK

@@ -1,4 +1,4 @@
-"""A new supervisor in the same process: what it needs of the old one goes through exec(), as descriptors and a note.
+"""What a new supervisor in the same process needs of the old one: it goes through exec(), as descriptors and a note.
 
 The process id stays, and with it the parent's, systemd's or the container's knowledge of us; no socket is ever closed.
 The note lies in a file in memory; one environment variable names its descriptor and is removed at once.
@@ -9,35 +9,41 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 from collections.abc import Callable, Iterable, MutableMapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
-
-from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
-from twisted.internet.protocol import ProcessProtocol
-from twisted.python.failure import Failure
 
 from wsgicontainer.endpoints import HeldPort
 from wsgicontainer.links import Channel
 from wsgicontainer.process import succession
-from wsgicontainer.process.signals import HELD
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.table import FIELDS
-from wsgicontainer.workers.crew import Crew, Told
-from wsgicontainer.workers.machine import Machine
+from wsgicontainer.workers.crew import Crew
+from wsgicontainer.workers.generations import Generations
+from wsgicontainer.workers.places import Places
 from wsgicontainer.workers.plan import Phase
+from wsgicontainer.workers.surroundings import Note
 from wsgicontainer.workers.worker import Worker
-
-HELD_BACK = HELD - {signal.SIGCHLD}
-"""Signals that wait until the new supervisor can take them."""
-_MOST_TOLD = 20_000
 
 # Writing ----------------------------------------------------------------------------------
 
 
-def port_note(port: HeldPort) -> dict[str, Any]:
+def note_of(generations: Generations, places: Places, numbers: int, now: float) -> Note:
+    """Write all down; `numbers` is the last worker's."""
+    kept = [crew for crew in generations if crew.zygote.loaded]
+    return {
+        "count": places.count,
+        "slots": places.slots,
+        "numbers": numbers,
+        "generations": generations.number,
+        "zygotes": list(generations.last_zygotes),
+        "ports": [_port_note(port) for port in places.ports],
+        "crews": [crew_note(crew, now) for crew in kept],
+    }
+
+
+def _port_note(port: HeldPort) -> dict[str, Any]:
     """Write down a port."""
     return {
         "description": port.description,
@@ -49,14 +55,15 @@ def port_note(port: HeldPort) -> dict[str, Any]:
 
 def crew_note(crew: Crew, now: float) -> dict[str, Any]:
     """Write down a generation."""
-    assert crew.channel is not None and crew.log_channel is not None
+    zygote = crew.zygote
+    assert zygote.channel is not None and zygote.log_channel is not None
     return {
         "number": crew.number,
         "settings": crew.settings.as_plain(),
-        "start": crew.start_words,
-        "zygote": crew.zygote,
-        "link": crew.channel.fileno(),
-        "log": crew.log_channel.fileno(),
+        "start": zygote.start_words,
+        "zygote": zygote.pid,
+        "link": zygote.channel.fileno(),
+        "log": zygote.log_channel.fileno(),
         "workers": [_worker_note(worker, now) for worker in crew if worker.channel.fileno() >= 0],
     }
 
@@ -73,12 +80,11 @@ def _worker_note(worker: Worker, now: float) -> dict[str, Any]:
         "link": worker.channel.fileno(),
         "stacks": worker.stacks,
         "adopted": sorted(worker.adopted),
+        "kept": worker.kept,
     }
 
 
-def leave_note(
-    note: dict[str, Any], descriptors: Iterable[int], environ: MutableMapping[str, str], below_init: bool
-) -> None:
+def leave_note(note: Note, descriptors: Iterable[int], environ: MutableMapping[str, str], below_init: bool) -> None:
     """Write the note, and have the descriptors survive an exec()."""
     memory = os.memfd_create("takeover", 0)
     os.write(memory, json.dumps({**note, "version": succession.VERSION, "pid": os.getpid()}).encode())
@@ -87,7 +93,7 @@ def leave_note(
     environ[succession.VARIABLE] = succession.written(memory, below_init)
 
 
-def descriptors_of(note: dict[str, Any]) -> list[int]:
+def descriptors_of(note: Note) -> list[int]:
     """List all descriptors that a note names."""
     found = [each for port in note["ports"] for each in port["sockets"]]
     for crew in note["crews"]:
@@ -100,7 +106,7 @@ def descriptors_of(note: dict[str, Any]) -> list[int]:
 def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> None:
     """Undo `leave_note`: the exec() has failed."""
     memory = succession.note_of(environ)
-    del environ[succession.VARIABLE]
+    environ.pop(succession.VARIABLE, None)
     if memory is not None:
         os.close(memory)
     for descriptor in descriptors:
@@ -110,7 +116,7 @@ def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> 
 # Reading ----------------------------------------------------------------------------------
 
 
-def find_note(environ: MutableMapping[str, str]) -> dict[str, Any] | None:
+def find_note(environ: MutableMapping[str, str]) -> Note | None:
     """Return the note that was left for this process, if there is one; nobody else will find it."""
     memory = succession.note_of(environ)
     environ.pop(succession.VARIABLE, None)
@@ -137,77 +143,45 @@ def port_from(note: dict[str, Any], acting: Callable[[], AbstractContextManager[
     return port
 
 
-def crew_from(note: dict[str, Any], ports: list[HeldPort], machine: Machine, told: Told, stacks: int) -> Crew:
-    """Take over a generation, and read what its processes say."""
-    settings = _settings_from(note["settings"])
-    crew = Crew(note["number"], settings, ports, machine, told, note["start"], stacks)
-    crew.loaded = crew.proven = crew.open = True
-    crew.zygote = note["zygote"]
-    crew.channel, crew.log_channel = _channel(note["link"]), _channel(note["log"])
-    now = machine.reactor.seconds()
+def resume(note: Note, generations: Generations, places: Places) -> None:
+    """Go on where the supervisor before has stopped, and read what its workers and zygotes say."""
+    places.count, places.slots, generations.number = note["count"], note["slots"], note["generations"]
+    for pid in note["zygotes"]:
+        generations.last_zygotes.expect(int(pid))
+    for each in note["crews"]:
+        crew = generations.make(each["number"], settings_from(each["settings"]))
+        take_over(crew, each)
+        if generations.current is None:
+            generations.current, generations.settings = crew, crew.settings
+        else:
+            generations.leaving.append(crew)
+
+
+def take_over(crew: Crew, note: dict[str, Any]) -> None:
+    """Take over a generation's processes."""
+    zygote = crew.zygote
+    crew.open = zygote.loaded = zygote.proven = True
+    zygote.start_words, zygote.pid = note["start"], note["zygote"]
+    zygote.channel, zygote.log_channel = _channel(note["link"]), _channel(note["log"])
+    now = crew.machine.reactor.seconds()
     for each in note["workers"]:
-        worker = Worker(each["number"], each["slot"], now, _channel(each["link"]), each["stacks"])
+        worker = Worker(each["number"], each["slot"], now, _channel(each["link"]), each["stacks"], zygote)
         worker.lifetime, worker.orphan, worker.due = crew.lifetime(), each["orphan"], each["due"]
         worker.pid, worker.phase, worker.beat_at = each["pid"], Phase[each["phase"]], now
         worker.serving_since, worker.adopted = now - each["served"], set(each["adopted"])
+        worker.kept = each.get("kept", [])
         if worker.phase is Phase.DRAINING:
-            worker.leaves_at = now + settings.graceful_timeout
+            worker.leaves_at = now + crew.settings.graceful_timeout
         crew.workers[worker.number] = worker
         crew.listen_to(worker)
-    crew.listen_to_zygote()
-    return crew
+    zygote.listen()
 
 
 def _channel(descriptor: int) -> Channel:
     return Channel(socket.socket(fileno=descriptor), takes_descriptors=False)
 
 
-def _settings_from(plain: dict[str, Any]) -> Settings:
+def settings_from(plain: dict[str, Any]) -> Settings:
     """Read settings that another version has written: what has no name here means nothing."""
     known = {option.name for option in FIELDS}
     return Settings.from_plain({name: value for name, value in plain.items() if name in known})
-
-
-# Checking ----------------------------------------------------------------------------------
-
-
-class Check(ProcessProtocol):
-    """Runs `--check-config` with what is installed now; `done(fault)` gets "" if all is well."""
-
-    transport: Any
-
-    def __init__(self, reactor: Any, seconds: float, done: Any) -> None:
-        """Give it so many seconds."""
-        self._reactor, self._seconds, self._done = reactor, seconds, done
-        self._told = b""
-        self._clock: Any = None
-        self._trigger: Any = None
-
-    def connectionMade(self) -> None:
-        """Begin to count; a server that ends does not leave it behind."""
-        self._clock = self._reactor.callLater(self._seconds, self._too_long)
-        self._trigger = self._reactor.addSystemEventTrigger("during", "shutdown", self._kill)
-
-    def errReceived(self, data: bytes) -> None:
-        """Keep what it complains of."""
-        self._told = (self._told + data)[-_MOST_TOLD:]
-
-    def processEnded(self, reason: Failure) -> None:
-        """Tell how it went."""
-        if self._clock is not None and self._clock.active():
-            self._clock.cancel()
-        if self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
-        if not reason.check(ProcessTerminated):
-            self._done("")
-            return
-        lines = self._told.decode(errors="replace").strip().splitlines()
-        self._done(lines[-1] if lines else f"--check-config {reason.getErrorMessage()}")
-
-    def _too_long(self) -> None:
-        self._told = f"--check-config took longer than {self._seconds:g} s".encode()
-        self._kill()
-
-    def _kill(self) -> None:
-        with suppress(ProcessExitedAlready):
-            self.transport.signalProcess("KILL")

@@ -426,14 +426,14 @@ def test_a_crash_is_told_and_its_place_is_filled(serve):
 
 def test_a_frozen_pool_is_shown_and_replaced(serve):
     """The stacks say where the threads are; nothing else tells it, as the process was quite alive."""
-    server = serve("manyfold:application", "--workers", "2", "--threads", "1", "--worker-timeout", "5")
+    server = serve("manyfold:application", "--workers", "2", "--threads", "1", "--worker-timeout", "8")
     before = workers(server)
     clients = []
     for _ in range(12):
         client = socket.create_connection(("127.0.0.1", server.port))
         client.sendall(b"GET /block HTTP/1.1\r\nHost: h\r\n\r\n")
         clients.append(client)
-    server.wait_for("has taken no request for 5 s .*, though some wait", 20)
+    server.wait_for("has taken no request for 8 s .*, though some wait", 20)
     server.wait_for(r"its threads' stacks\n(.*\n)*?.*in application", 20)
     until(lambda: before - workers(server) and len(workers(server)) == 2)
     for client in clients:
@@ -441,10 +441,10 @@ def test_a_frozen_pool_is_shown_and_replaced(serve):
 
 
 def test_a_stopped_worker_is_replaced(serve):
-    server = serve("manyfold:application", "--workers", "2", "--worker-timeout", "5")
+    server = serve("manyfold:application", "--workers", "2", "--worker-timeout", "8")
     stopped = min(workers(server))
     os.kill(stopped, signal.SIGSTOP)
-    server.wait_for(r"did nothing for 5 s", 20)
+    server.wait_for(r"did nothing for 8 s", 20)
     until(lambda: stopped not in workers(server) and len(workers(server)) == 2)
 
 

@@ -82,13 +82,13 @@ def test_underscores_in_names_are_taken_as_gunicorn_has_them() -> None:
         (["--access_logfile=-"], "--access-logfile: there is no such option; write --access-log"),
         (
             ["--reload"],
-            ("--reload: there is no such option; nothing watches the files yet; with --workers 2, kill -HUP has new code"
-            " follow without losing a request"),
+            "--reload: there is no such option; nothing watches the files yet; with --workers 2, kill -HUP has new "
+             "code follow without losing a request",
         ),
         (
             ["--pidfile", "x"],
-            ("--pidfile: there is no such option; twistd has it, and takes it before our name:"
-            " twistd --pidfile … wsgicontainer; ours is --pid-file"),
+            "--pidfile: there is no such option; twistd has it, and takes it before our name: twistd --pidfile … "
+             "wsgicontainer; ours is --pid-file",
         ),
         (
             ["-n"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -81,16 +82,6 @@ def test_underscores_in_names_are_taken_as_gunicorn_has_them() -> None:
         (["--time", "3"], "--time: there is no such option; did you mean --timer?"),
         (["--access_logfile=-"], "--access-logfile: there is no such option; write --access-log"),
         (
-            ["--reload"],
-            "--reload: there is no such option; nothing watches the files yet; with --workers 2, kill -HUP has new "
-             "code follow without losing a request",
-        ),
-        (
-            ["--pidfile", "x"],
-            "--pidfile: there is no such option; twistd has it, and takes it before our name: twistd --pidfile … "
-             "wsgicontainer; ours is --pid-file",
-        ),
-        (
             ["-n"],
             "-n: there is no such option; twistd has it, and takes it before our name: twistd -n … wsgicontainer",
         ),
@@ -116,6 +107,18 @@ def test_what_is_wrong_is_one_sentence_and_status_2(
         parsed(*words)
     assert caught.value.code == 2
     assert capsys.readouterr() == ("", f"wsgicontainer: {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("--reload", "nothing watches the files yet; with --workers 2, kill -HUP has new code follow"),
+        ("--pidfile=x", "takes it before our name: twistd --pidfile … wsgicontainer; ours is --pid-file"),
+    ],
+)
+def test_who_knows_another_server_is_told_what_it_is_called_here(word: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(told)):
+        arrange([word], ["port="], "p:")
 
 
 def test_words_come_from_the_command_line_if_nobody_gives_them(monkeypatch: pytest.MonkeyPatch) -> None:

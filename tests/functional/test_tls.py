@@ -107,7 +107,7 @@ def site(serve_module: Any, authority: Authority, tmp_path_factory: pytest.TempP
     found = Site(server, authority, folder)
     yield found
     told = found.told()
-    assert told.count("corrupt.example.pem: it has no private key") == 1
+    assert told.count("corrupt.example.pem: there is nothing in it that is PEM") == 1
     assert "wanted" not in told
 
 
@@ -672,6 +672,11 @@ def test_ipv6(serve: Any, authority: Authority, tmp_path: Path) -> None:
         (["--port", "txsni:/nowhere:tcp:0"], 3, r"--port txsni:/nowhere:tcp:0: /nowhere can't be read \(No such file"),
         (["--port", "ssl:0:privateKey=/nowhere.pem"], 3, r"--port ssl:.*/nowhere\.pem can't be served \(No such file"),
         (["--certfile", "/nowhere.pem"], 3, r"--certfile: /nowhere\.pem can't be served"),
+        (
+            ["--certfile", "{pem}", "--keyfile", "/no.pem"],
+            3,
+            r"--certfile and --keyfile: .* can't be served \(/no.pem: No such file",
+        ),
         (["--port", "ssl:0"], 2, r"--port: 'ssl:0' does not say where its key is; write --port ssl:443:privateKey"),
         (["--tls-min", "1.0"], 2, r"--tls-min: '1.0' is none of 1.2, 1.3; write --tls-min 1.2"),
         (["--certfile", "{pem}", "--ciphers", "NONE"], 2, "--ciphers: 'NONE' names no cipher that OpenSSL has"),

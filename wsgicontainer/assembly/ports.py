@@ -53,6 +53,8 @@ def front_of(settings: Settings, presented: Presented | None, port: str) -> Fron
     tls = tls_of(port, settings.certfile, settings.keyfile)
     if tls is None or presented is None:
         return None
-    label = "--certfile" if tls.inside == port else f"--port {port}"
+    label = f"--port {port}"
+    if tls.inside == port:
+        label = "--certfile" if settings.keyfile is None else "--certfile and --keyfile"
     context = presented.folder(label, tls.folder) if tls.folder else presented.files(label, tls.files)
     return Front(context, None if settings.cert_reqs == "none" else described)

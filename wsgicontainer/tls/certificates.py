@@ -26,8 +26,27 @@ Files = tuple[str, ...]
 Layout = Callable[[], Mapping[str, Iterable[Files]]]
 """Lists what there is: stem -> its files. Raises OSError."""
 _Identity = tuple[tuple[int, int, int], ...]
+_PAIR = ("fullchain.pem", "privkey.pem")
 _MOST = 1 << 20
 """Octets of a file that are read: a chain with two kinds of key has 10,000."""
+
+
+_FOREIGN = (".crt", ".cer", ".cert", ".key", ".p12", ".pfx")
+"""Ends of names that certificates and keys have elsewhere."""
+
+
+def passed_over(directory: str) -> list[str]:
+    """Return a sentence for each thing in a folder that its owner may take for a certificate. Raises OSError."""
+    told = []
+    with os.scandir(directory) as entries:
+        for entry in sorted(entries, key=lambda each: each.name):
+            if entry.name.lower().endswith(_FOREIGN):
+                told.append(f"{entry.path} is passed over: key, certificate and chain go into one file, NAME.pem")
+            elif entry.is_dir():
+                lacks = [file for file in _PAIR if not os.path.exists(os.path.join(entry.path, file))]
+                if len(lacks) == 1:
+                    told.append(f"{entry.path} is passed over: it has no {lacks[0]}")
+    return told
 
 
 def folder(directory: str) -> Layout:
@@ -40,7 +59,7 @@ def folder(directory: str) -> Layout:
                 files: Files = ()
                 stem = names.stem_of(entry.name)
                 if not stem and not entry.name.startswith(".") and entry.is_dir():
-                    pair = (os.path.join(entry.path, "fullchain.pem"), os.path.join(entry.path, "privkey.pem"))
+                    pair = tuple(os.path.join(entry.path, file) for file in _PAIR)
                     stem, files = entry.name, pair if all(map(os.path.exists, pair)) else ()
                 elif stem:
                     files = (entry.path,)
@@ -158,7 +177,7 @@ class Certificates:
             if held.complaint and held.chain is not None and not held.chain.trouble(self._clock()):
                 raise Unusable(held.complaint)
         except (OSError, Unusable) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            reason = _why(error, files[0]) if isinstance(error, OSError) else str(error)
             held.complaint = f"{reason}; {'what was good before is served' if held.chain else 'it is not served'}"
             self._reason = str(reason)
             if first:
@@ -207,6 +226,11 @@ def _identity(files: Files) -> _Identity:
     except OSError:
         return ((0, 0, 0),)
     return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
+
+
+def _why(error: OSError, told: str) -> str:
+    """Say why a file can't be read; which one, unless that is `told` anyway."""
+    return str(error.strerror) if error.filename in (None, told) else f"{error.filename}: {error.strerror}"
 
 
 def _contents(file: str) -> bytes:

@@ -44,15 +44,17 @@ def read(octets: bytes) -> Chain:
     """Return what a file holds. Raises Unusable."""
     match = _KEY.search(octets)
     if match is None:
-        raise Unusable("it has no private key")
+        raise Unusable("it has no private key" if b"-----BEGIN " in octets else "there is nothing in it that is PEM")
     try:
         key: Any = load_pem_private_key(match[0], None)
         certificates = x509.load_pem_x509_certificates(octets)
     except TypeError:
-        raise Unusable("its private key is encrypted") from None
+        raise Unusable("its private key is encrypted; `openssl pkey -in FILE` writes it without a password") from None
     except (ValueError, UnsupportedAlgorithm) as error:
-        what = "its private key or a certificate can't be read" if b"BEGIN CERTIFICATE" in octets else "no certificate"
-        raise Unusable(f"{what} ({str(error).partition('.')[0][:80]})") from None
+        if b"-----BEGIN CERTIFICATE-----" not in octets:
+            raise Unusable("it has a private key, but no certificate") from None
+        reason = str(error).partition(".")[0][:80]
+        raise Unusable(f"its private key or a certificate can't be read ({reason})") from None
     leaf = _leaf(_public(key.public_key()), certificates)
     ordered = (leaf, *_issuers(leaf, certificates))
     text = b"".join(each.public_bytes(Encoding.PEM) for each in ordered)

@@ -12,7 +12,7 @@ from ssl import SSLContext
 from twisted.logger import Logger
 
 from wsgicontainer.errors import BootError
-from wsgicontainer.tls.certificates import Certificates, Files, folder, single
+from wsgicontainer.tls.certificates import Certificates, Files, folder, passed_over, single
 from wsgicontainer.tls.contexts import Policy, blank, context_for, front_for
 
 _log = Logger()
@@ -37,23 +37,27 @@ class Presented:
             return self._sources[directory][1]
         certificates, front = self._source(directory, Certificates(folder(directory), self._build))
         try:
-            folder(directory)()
+            told = passed_over(directory)
         except OSError as error:
             raise BootError(
                 f"{label}: {directory} can't be read ({error.strerror}); name a folder that this user may read"
             ) from None
         if not len(certificates):
-            _log.warn("{directory} has no certificate: every TLS connection fails until one comes", directory=directory)
+            told.append("it has no certificate: every TLS connection fails until there is a NAME.pem or DEFAULT.pem")
+        elif certificates.find(None) is None:
+            told.append("it has no DEFAULT.pem: clients that ask for another name, or for none, are refused")
+        for sentence in told:
+            _log.warn("{label}: {sentence}", label=label, sentence=sentence)
         return front
 
     def files(self, label: str, files: Files) -> SSLContext:
         """Return the front context of the one certificate that these files make. Raises BootError."""
         certificates, front = self._source(files, Certificates(single(files), self._build))
         if not len(certificates):
-            raise BootError(
-                f"{label}: {' and '.join(files)} can't be served ({certificates.reason}); name the PEM files of a "
-                "certificate and its key"
-            )
+            mend = "name the PEM files of a certificate and its key"
+            if label.startswith("--certfile"):
+                mend = "write --certfile FILE with a PEM file, and --keyfile FILE if its key is in another one"
+            raise BootError(f"{label}: {' and '.join(files)} can't be served ({certificates.reason}); {mend}")
         return front
 
     def look(self) -> None:

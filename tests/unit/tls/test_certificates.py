@@ -12,7 +12,7 @@ import pytest
 from authority import Authority
 from twisted.logger import capturedLogs
 
-from wsgicontainer.tls.certificates import Certificates, folder, single
+from wsgicontainer.tls.certificates import Certificates, folder, passed_over, single
 from wsgicontainer.tls.pem import Chain, Unusable
 
 
@@ -260,3 +260,18 @@ def test_names_that_clients_invent_never_reach_the_disk(shelf: Shelf, monkeypatc
         assert shelf.index.find(f"x{number}.invented.example") is None
     monkeypatch.undo()
     assert len(shelf.index._index) == size
+
+
+def test_what_somebody_may_take_for_a_certificate_is_told(shelf: Shelf) -> None:
+    """It is passed over; what is one, or plainly is none, is no matter for words."""
+    shelf.put("a.example.pem", "a.example")
+    shelf.put("b.example/fullchain.pem", "b.example")
+    shelf.put("c.example/fullchain.pem", "c.example")
+    shelf.put("c.example/privkey.pem", "c.example")
+    (shelf.directory / "localhost.CRT").touch()
+    (shelf.directory / "README").touch()
+    (shelf.directory / "archive").mkdir()
+    assert passed_over(str(shelf.directory)) == [
+        f"{shelf.directory}/b.example is passed over: it has no privkey.pem",
+        f"{shelf.directory}/localhost.CRT is passed over: key, certificate and chain go into one file, NAME.pem",
+    ]

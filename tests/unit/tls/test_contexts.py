@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from authority import Authority
+from twisted.logger import capturedLogs
 
 from wsgicontainer.errors import BootError, ConfigurationError
 from wsgicontainer.tls.contexts import Policy, blank, context_for, front_for
@@ -113,3 +114,23 @@ def test_ports_with_one_source_share_their_tickets(authority: Authority, tmp_pat
         presented.folder("--port x", str(tmp_path / "none"))
     with pytest.raises(BootError, match=r"--certfile: .*none.pem can't be served .No such file"):
         presented.files("--certfile", (str(tmp_path / "none.pem"),))
+
+
+def test_a_folder_says_once_who_is_refused(authority: Authority, tmp_path: Path) -> None:
+    """Without a certificate everybody; without DEFAULT.pem those who ask for somebody else."""
+    presented = Presented(POLICY)
+    told = []
+    for file, name in (("", ""), ("a.example.pem", "a.example"), ("DEFAULT.pem", "b.example")):
+        folder = tmp_path / (name or "empty")
+        folder.mkdir()
+        if file:
+            (folder / file).write_bytes(authority.pem(name))
+        with capturedLogs() as events:
+            presented.folder("--port x", str(folder))
+            presented.folder("--port y", str(folder))
+        told.append([event["log_format"].format(**event) for event in events])
+    assert told == [
+        ["--port x: it has no certificate: every TLS connection fails until there is a NAME.pem or DEFAULT.pem"],
+        ["--port x: it has no DEFAULT.pem: clients that ask for another name, or for none, are refused"],
+        [],
+    ]

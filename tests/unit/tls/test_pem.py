@@ -44,9 +44,9 @@ def test_what_cannot_be_served_has_a_reason(authority: Authority) -> None:
     text = authority.pem("a.example")
     key, certificate = BLOCK.findall(text)
     for octets, told in (
-        (b"junk", "it has no private key"),
+        (b"junk", "there is nothing in it that is PEM"),
         (certificate, "it has no private key"),
-        (key, "no certificate"),
+        (key, "it has a private key, but no certificate"),
         (BLOCK.findall(authority.pem("b.example"))[0] + certificate, "no certificate in it is for its private key"),
         (key[:80] + key[120:] + certificate, "can't be read"),
         (key + certificate[:200] + certificate[260:], "can't be read"),
@@ -61,7 +61,7 @@ def test_an_encrypted_key_is_told(authority: Authority) -> None:
     text = authority.pem("a.example")
     words = ["openssl", "pkey", "-aes256", "-passout", "pass:secret"]
     locked = subprocess.run(words, input=text, capture_output=True, check=True).stdout
-    with pytest.raises(Unusable, match="its private key is encrypted"):
+    with pytest.raises(Unusable, match="is encrypted; `openssl pkey -in FILE` writes it without a password"):
         read(locked + BLOCK.findall(text)[1])
 
 

@@ -6,6 +6,8 @@ Blame and answer travel inside the exception: an exit status for operators, an H
 
 from __future__ import annotations
 
+import errno
+
 
 class ContainerError(Exception):
     """The base of every error that this server raises on purpose."""
@@ -24,6 +26,24 @@ class BootError(ConfigurationError):
     """The settings are sound, but the machine refuses: a taken port, an unwritable log. Exit status 3."""
 
     exit_status = 3
+
+
+class PortError(BootError):
+    """The system does not let us listen somewhere."""
+
+    def __init__(self, description: str, reason: object) -> None:
+        """Say why, and what mends it, of a `--port` as the operator wrote it; `reason` is an OSError, or any text."""
+        text, code = getattr(reason, "strerror", None) or reason, getattr(reason, "errno", None)
+        mend = "choose another port, or stop what listens there"
+        if code in (errno.ENOENT, errno.ENOTDIR):
+            mend = "make the folder of this socket first, or name another"
+        elif code in (errno.EACCES, errno.EPERM):
+            mend = "choose a folder that this user may write"
+            if "unix:" not in description:
+                mend = "start as root with --user NAME, have systemd open it, or choose a port from 1024 on"
+        elif code == errno.EADDRNOTAVAIL:
+            mend = "write an address of this machine behind interface=, or none"
+        super().__init__(f"--port {description} can't be opened ({text}); {mend}")
 
 
 class LoadError(ConfigurationError):

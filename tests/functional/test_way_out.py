@@ -359,6 +359,7 @@ FAILURES = {
     "unknown option": (["leaving:application", "--thread", "4"], 2, "--thread"),
     "missing folder": (["leaving:application", "--static", "/static=./nowhere"], 3, "nowhere"),
     "unwritable log": (["leaving:application", "--access-log", "/nowhere/access.log"], 3, "--access-log"),
+    "socket without folder": (["leaving:application", "--port", "unix:/nowhere/s:mode=660"], 3, "make the folder"),
     "unwritable pid file": (["leaving:application", "--pid-file", "/nowhere/pid"], 3, "--pid-file"),
 }
 
@@ -379,6 +380,23 @@ def test_what_is_wrong_is_one_sentence(folder, taken, arguments, status, named):
     assert len(said) == 1 and named in said[0], done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("case", sorted(FAILURES.keys() - {"taken port"}))
+def test_a_check_says_what_a_start_would(folder, taken, case):
+    """With the same status, before anybody stops what runs."""
+    arguments, status, named = FAILURES[case]
+    done = fail([sys.executable, "-m", "wsgicontainer"], [*arguments, "--check-config"], folder, taken)
+    assert done.returncode == status and named in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_check_writes_nothing(folder, taken, workers):
+    places = ["--access-log", "access.log", "--pid-file", "pid", "--port", "unix:socket"]
+    before = sorted(folder.iterdir())
+    words = ["leaving:application", *places, "--port", "tcp:{taken}", "--check-config", "--workers", workers]
+    assert fail([sys.executable, "-m", "wsgicontainer"], words, folder, taken).returncode == 0
+    assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,24 @@ Runs in: a process that ends after it; with a new supervisor's command it is ask
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
+
+from twisted.internet.protocol import Factory
 
 from wsgicontainer.assembly.becoming import account_of, enter
 from wsgicontainer.assembly.ports import circumstances, endpoint_at, present
 from wsgicontainer.assembly.site import load_routes, load_timers
 from wsgicontainer.endpoints import Passed
-from wsgicontainer.process import privileges, succession
+from wsgicontainer.errors import PortError
+from wsgicontainer.process import pidfile, privileges, succession
 from wsgicontainer.process.privileges import Account
 from wsgicontainer.settings import Settings
+from wsgicontainer.settings.securing import is_file
 from wsgicontainer.supervising import check_supervised, checks_for_upgrade
+from wsgicontainer.telemetry import accesslog
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.wsgi.loading import make_importable
 
@@ -37,6 +43,8 @@ def check(settings: Settings, shed: Callable[[Account], object] = privileges.she
         check_supervised(settings)
         if account is not None:
             shed(account)
+    with privileges.acting_as(account):
+        _check_places(settings)
     make_importable(os.getcwd(), sys.path)
     load_routes(settings)
     load_timers(settings)
@@ -51,3 +59,37 @@ def _check_ports(settings: Settings) -> None:
     for port in settings.ports:
         if not checks_for_upgrade(port):
             endpoint_at(port, at)
+
+
+def _check_places(settings: Settings) -> None:
+    """Look, without writing, whether files can be made where they are to be."""
+    if settings.access_log not in (None, "-") and (error := _obstacle(settings.access_log)):
+        raise accesslog.refused(settings.access_log, error)
+    if settings.pid_file is not None and (error := _obstacle(settings.pid_file)):
+        raise pidfile.refused(settings.pid_file, error)
+    for port in settings.ports:
+        if is_file(port) and (error := _obstacle(os.path.join(os.path.dirname(_path_of(settings, port)), "new"))):
+            raise PortError(port, error)
+
+
+def _path_of(settings: Settings, port: str) -> str:
+    """Return where a unix socket is to be."""
+    from twisted.internet.testing import MemoryReactorClock
+
+    reactor = MemoryReactorClock()
+    endpoint_at(port, circumstances(settings, reactor, Passed([]))).listen(Factory())
+    path: str = reactor.unixServers[0][0]
+    return path
+
+
+def _obstacle(path: str) -> OSError | None:
+    """Return what will hinder this user to write a file; None if nothing does."""
+    folder = os.path.dirname(os.path.abspath(path))
+    code = 0
+    if os.path.isdir(path):
+        code = errno.EISDIR
+    elif not os.path.isdir(folder):
+        code = errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT
+    elif not os.access(*((path, os.W_OK) if os.path.exists(path) else (folder, os.W_OK | os.X_OK))):
+        code = errno.EACCES
+    return OSError(code, os.strerror(code)) if code else None

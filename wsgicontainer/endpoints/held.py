@@ -27,7 +27,7 @@ from wsgicontainer.endpoints.deaf import begin_no_more
 from wsgicontainer.endpoints.describe import Circumstances, endpoint_for, opened_already
 from wsgicontainer.endpoints.passed import Passed
 from wsgicontainer.endpoints.proxied import ProxiedEndpoint
-from wsgicontainer.errors import BootError, ConfigurationError
+from wsgicontainer.errors import BootError, ConfigurationError, PortError
 
 _KNOWN = ("tcp", "tcp6", "unix", "systemd", "fd")
 
@@ -101,10 +101,7 @@ class HeldPort:
                 self._open_group(wish, slots)
         except OSError as error:
             self.close()
-            raise BootError(
-                f"--port {self.description} can't be opened ({error.strerror or error}); choose another port, or stop "
-                "what listens there"
-            ) from None
+            raise PortError(self.description, error) from None
 
     def check(self) -> None:
         """Say whether it could be opened so, as far as that can be known before. Raises ConfigurationError."""

@@ -12,6 +12,13 @@ from twisted.application.service import Service
 from wsgicontainer.errors import BootError
 
 
+def refused(path: Path | str, error: OSError) -> BootError:
+    """Return what to say of a file that can't be written."""
+    return BootError(
+        f"--pid-file {path} can't be written ({error.strerror}); choose a folder that this user may write"
+    )
+
+
 class PidFile(Service):
     """Written at the start, after a daemon's fork; removed at the end, if it is still ours."""
 
@@ -56,6 +63,4 @@ class PidFile(Service):
             with self._acting():
                 self._path.write_text(f"{os.getpid()}\n")
         except OSError as error:
-            raise BootError(
-                f"--pid-file {self._path} can't be written ({error.strerror}); choose a folder that this user may write"
-            ) from None
+            raise refused(self._path, error) from None

@@ -27,7 +27,7 @@ from wsgicontainer.connections.overflow import IN_KERNEL
 from wsgicontainer.connections.roll import Roll
 from wsgicontainer.connections.taking import Taking
 from wsgicontainer.endpoints.deaf import deafen
-from wsgicontainer.errors import BootError
+from wsgicontainer.errors import BootError, PortError
 from wsgicontainer.http.site import Site
 
 _log = Logger()
@@ -293,7 +293,8 @@ def where(host: Any, secure: bool, description: str) -> str:
     name = getattr(host, "host", None)
     if name is None:
         path = getattr(host, "name", None) or description
-        return f"unix:{path.decode(errors='replace') if isinstance(path, bytes) else path}"
+        path = path.decode(errors="replace") if isinstance(path, bytes) else path
+        return f"unix:{path}{' with TLS' if secure else ''}"
     name = f"[{name}]" if ":" in name else name
     return f"{scheme}://{name}:{host.port}"
 
@@ -302,6 +303,4 @@ def _refusal(description: str, failure: Failure) -> BootError:
     error = failure.value
     if isinstance(error, BootError):
         return error
-    reason: object = error.socketError if isinstance(error, CannotListenError) else error
-    text = getattr(reason, "strerror", None) or reason
-    return BootError(f"--port {description} can't be opened ({text}); choose another port, or stop what listens there")
+    return PortError(description, error.socketError if isinstance(error, CannotListenError) else error)

@@ -690,7 +690,8 @@ COMMANDS: tuple[Option, ...] = (
         _FLAG,
         _FILES,
         "load everything, say what would run, and stop",
-        "The exit status is 0 if it would run; otherwise it is the one that starting would have had.",
+        "The exit status is 0 if it would run; otherwise it is the one that starting would have had. "
+        "Nothing is written, and ports are not tried: a server may be running there.",
         "",
         attribute="",
     ),

@@ -40,6 +40,14 @@ _HANDFUL = 256
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
+def refused(path: str, error: OSError) -> BootError:
+    """Return what to say of a file that can't be written."""
+    return BootError(
+        f"--access-log {path} can't be written ({error.strerror}): choose a file in a directory that this user may "
+        "write, or - for standard output."
+    )
+
+
 @implementer(IAccessLog)
 class AccessLog:
     """Finished requests, one line each, in a file or on standard output."""
@@ -113,10 +121,7 @@ class AccessLog:
         try:
             self._adopt(self._opened())
         except OSError as error:
-            raise BootError(
-                f"--access-log {self._path} can't be written ({error.strerror}): choose a file in a directory that"
-                " this user may write, or - for standard output."
-            ) from error
+            raise refused(self._path, error) from error
 
     def flush(self) -> None:
         """Write the lines of all that has come so far. Never raises for the disk's sake. Runs in: reactor thread."""

@@ -83,13 +83,15 @@ def _path_of(settings: Settings, port: str) -> str:
 
 
 def _obstacle(path: str) -> OSError | None:
-    """Return what will hinder this user to write a file; None if nothing does."""
+    """Return what will hinder this user to write a file; None if nothing does, or only a start can tell (a pipe)."""
     folder = os.path.dirname(os.path.abspath(path))
     code = 0
     if os.path.isdir(path):
         code = errno.EISDIR
+    elif os.path.isfile(path):
+        code = 0 if os.access(path, os.W_OK) else errno.EACCES
     elif not os.path.isdir(folder):
         code = errno.ENOTDIR if os.path.exists(folder) else errno.ENOENT
-    elif not os.access(*((path, os.W_OK) if os.path.exists(path) else (folder, os.W_OK | os.X_OK))):
+    elif not os.path.exists(path) and not os.access(folder, os.W_OK | os.X_OK):
         code = errno.EACCES
     return OSError(code, os.strerror(code)) if code else None

@@ -20,6 +20,8 @@ help:
 	@echo "also: lint types imports docs coverage fuzz clean"
 
 demo: $(VENV)/.demo
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null || \
+		{ echo "Port $(PORT) of this machine can't be had: make demo PORT=8001"; exit 1; }
 	@cd $(DEMO) && $(BIN)/python manage.py prepare
 	@echo
 	@echo "  The guest book:  http://127.0.0.1:$(PORT)/"

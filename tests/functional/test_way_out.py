@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import socket
@@ -380,6 +381,23 @@ def test_what_is_wrong_is_one_sentence(folder, taken, arguments, status, named):
     assert len(said) == 1 and named in said[0], done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+PAGE = Path(__file__).parents[2] / "docs/reference/exit-statuses.md"
+
+
+@pytest.mark.parametrize(
+    ("status", "arguments"),
+    [
+        (2, ["--thread", "4", "leaving:application"]),
+        (3, ["--pid-file", "/nowhere/pid", "leaving:application"]),
+        (4, ["leavin:application"]),
+    ],
+)
+def test_the_page_of_statuses_shows_what_is_said(folder, taken, status, arguments):
+    (example,) = re.findall(rf"^\| {status} \|.*\| `([^`…]+)…?` \|$", PAGE.read_text(), re.MULTILINE)
+    done = fail([sys.executable, "-m", "wsgicontainer"], arguments, folder, taken)
+    assert (done.returncode, example.strip() in done.stderr) == (status, True), done.stderr
 
 
 @pytest.mark.parametrize("case", sorted(FAILURES.keys() - {"taken port"}))

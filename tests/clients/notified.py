@@ -14,8 +14,8 @@ PATIENCE = 10
 class NotifySocket:
     """`told` is all that came and was asked for, one dict per datagram.
 
-    A thread takes datagrams as they come, as systemd does: the kernel keeps ten of them, and a server that would have to wait
-    to tell another one drops it.
+    A thread takes datagrams as they come, as systemd does: the kernel keeps ten of them, and a server that would have
+    to wait to tell another one drops it.
     """
 
     def __init__(self, address: str) -> None:

@@ -1,4 +1,7 @@
-"""A site, its packages and the server in one file: docs/howto/pex.md. It is made of what is installed here, without the network."""
+"""A site, its packages and the server in one file: docs/howto/pex.md.
+
+It is made of what is installed here, without the network.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +32,17 @@ def hello():
 @pytest.fixture
 def make_pex(tmp_path, root):
     """Return a function that makes a pex, whose application says something."""
-    for package in ("wsgicontainer", "twisted"):  # pex would build a wheel of an editable installation, with another pip
+    # Of an editable installation pex would build a wheel, with a pip that it fetches first.
+    for package in ("wsgicontainer", "twisted"):
         shutil.copytree(root / package, tmp_path / "src" / package, ignore=shutil.ignore_patterns("__pycache__"))
     needed = [each.replace(" ", "") for each in metadata.requires("wsgicontainer") or () if "extra ==" not in each]
     cache = tmp_path / "unpacked"
 
     def make(name: str, words: str) -> Path:
         (tmp_path / "src" / "site_app.py").write_text(SITE.replace("WORDS", words))
-        command = [PEX, "--venv-repository", sys.prefix, *needed, "flask", "--pex-root", cache, "--runtime-pex-root", cache]
-        command += ["--python-shebang", sys.executable, "--sources-directory", "src", "--entry-point", "wsgicontainer"]
+        command = [PEX, "--venv-repository", sys.prefix, *needed, "flask", "--pex-root", cache]
+        command += ["--runtime-pex-root", cache, "--python-shebang", sys.executable]
+        command += ["--sources-directory", "src", "--entry-point", "wsgicontainer"]
         command += ["--venv", "--inject-args", "site_app:app --workers 2", "--output-file", name]
         subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
         return tmp_path / name
@@ -46,7 +51,7 @@ def make_pex(tmp_path, root):
 
 
 def test_a_site_in_one_file_is_served_and_upgraded(start, tmp_path, make_pex):
-    """HUP stays with the code that the file was unpacked to; USR2 runs the file that stands there now, in the same process."""
+    """HUP stays with what the file was unpacked to; USR2 runs the file that stands there now, in the same process."""
     site = make_pex("site.pex", "old")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -7,8 +7,12 @@ twist's own options may stand anywhere.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+
+if os.getpid() == 1:  # to whom the kernel passes no signal that is not asked for: it hears TERM while all is imported
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
 
 from twisted.application.service import IServiceMaker
 from twisted.application.twist._options import TwistOptions

@@ -41,7 +41,15 @@ class Options(usage.Options):
     Beside them stand `"config"`, `"check-config"` and `"print-config"`. The `opt_` methods come from the table.
     """
 
-    opt_h = usage.Options.opt_help
+    def opt_help(self) -> NoReturn:
+        """Print this page and stop."""
+        try:
+            print(self, flush=True)
+        except BrokenPipeError:  # its reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0)
+
+    opt_h = opt_help
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Parse, with options before and after APP; what is wrong is one sentence on stderr and exit status 2."""

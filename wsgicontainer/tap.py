@@ -45,6 +45,7 @@ def makeService(options: Options) -> MultiService:
 
 
 def _build(daemon: bool, reread: Callable[[], Settings], settings: Settings) -> MultiService:
+    asked = settings.init
     if succession.note_of(os.environ) is None:
         settings = below_init(settings, daemon, os.getpid(), init.divide)
     else:  # the supervisor before has seen to it
@@ -53,7 +54,8 @@ def _build(daemon: bool, reread: Callable[[], Settings], settings: Settings) -> 
 
     from wsgicontainer import assembly
 
-    return assembly.makeService(settings, reactor, reread)
+    implied = settings.init and not asked  # as process 1: nobody has changed his mind at a reload
+    return assembly.makeService(settings, reactor, (lambda: evolve(reread(), init=True)) if implied else reread)
 
 
 def goes_into_background(options: Options) -> bool:

@@ -191,6 +191,35 @@ def test_term_drains(begin, kind):
     assert house.ended() == 0, house.log.read_text()
 
 
+SLOW = """
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "twisted.application.twist":
+            open("importing", "w").close()
+            time.sleep(60)
+sys.meta_path.insert(0, Slow())
+"""
+
+
+def test_term_is_heard_while_process_1_still_imports(container, tmp_path):
+    """The kernel gives it no signal that it has not asked for: `docker stop` would wait until it kills."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    words = [*container, str(BIN / "wsgicontainer"), "parent:app", *PORT]
+    with subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}) as process:
+        until((tmp_path / "importing").exists, "it does not import")
+        os.kill(children_of(process.pid)[0], signal.SIGTERM)
+        assert process.wait(15) == 128 + signal.SIGTERM
+
+
+def test_a_reload_as_process_1_has_changed_nothing(begin):
+    """That there is an init was not asked for, and is no option that has gone."""
+    house = begin("process 1", "--workers", "2", "--preload", "--warmup=")
+    os.kill(house.init, signal.SIGHUP)
+    until(lambda: "Generation 2 serves" in house.log.read_text(), "it does not reload", 30)
+    assert "needs a restart" not in house.log.read_text()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_server_is_128_and_the_signal(begin, kind):
     house = begin(kind, before=tuple(IGNORING))

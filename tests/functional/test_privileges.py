@@ -165,6 +165,15 @@ def test_who_is_not_root_is_told(start, home):
     )
 
 
+def test_a_project_that_the_user_may_not_read_is_told(start, home):
+    """It is there, as root sees it."""
+    os.chown(home, 0, 0)
+    home.chmod(0o700)
+    refused = start("wsgicontainer", "parent:app", *WHO, "-b", "127.0.0.1:0", cwd=home)
+    assert refused.wait() == 4
+    assert f"there is no module parent that this user may read: {home} is closed to it" in refused.output()
+
+
 def test_nobody_of_that_name_is_told(start, home):
     refused = start("wsgicontainer", "parent:app", "--user", "no-such-one", cwd=home)
     assert refused.wait() == 2

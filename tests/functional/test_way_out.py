@@ -324,6 +324,21 @@ def test_the_pid_file(serve, folder):
     assert not pid_file.exists()
 
 
+def test_signals_for_a_supervisor_are_told_and_do_no_harm(serve, folder):
+    """Who comes from gunicorn sends them by habit: they would end this process, or halt it."""
+    server = serve("leaving:application", chdir=folder)
+    for number in (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+        server.process.send_signal(number)
+        server.wait_for(f"{number.name} needs a supervisor: start with --workers 2 or more")
+    assert server.stop() == 0
+
+
+def test_help_into_a_reader_that_leaves(folder):
+    command = f"{sys.executable} -m wsgicontainer --help | head -n 1"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: ") and not done.stderr
+
+
 def test_usr1_reopens_the_access_log(serve, folder, connect):
     """As logrotate does it: rename, signal; the next line goes to a new file, and none is lost."""
     log, old = folder / "access.log", folder / "access.log.1"

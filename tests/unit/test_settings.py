@@ -18,7 +18,7 @@ from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.settings import OPTIONS, Mount, Settings, Static, Timer
 from wsgicontainer.settings.kinds import Kind, Wrong, escape, seconds, size, split_escaped, whole
 from wsgicontainer.settings.pages import help_page, reference_page, summary_page, toml_page
-from wsgicontainer.settings.table import FIELDS, default_threads
+from wsgicontainer.settings.table import FIELDS, default_threads, without_effect
 
 APP = "mysite.wsgi:application"
 ROOT = Path(__file__).parents[2]
@@ -464,11 +464,19 @@ def test_the_printed_configuration_says_where_each_value_comes_from() -> None:
     assert "# chdir is not set\n" in page
 
 
+def test_what_only_several_workers_have_is_told() -> None:
+    """Somebody believes that he preloads, or recycles."""
+    options = Settings(wsgi=APP, preload=True, max_requests=1000)
+    assert without_effect(options) == ["--preload", "--max-requests"]
+    assert "in vain       --preload, with one worker\n" in summary_page(options)
+    assert without_effect(Settings(wsgi=APP, preload=True, workers=2)) == without_effect(Settings(wsgi=APP)) == []
+
+
 def test_the_summary_says_what_would_run() -> None:
     settings = Settings(wsgi="a:b", mounts=(Mount("/x", "c:d"),), timers=(Timer(1.5, "e:f"),), threads=4)
     assert summary_page(settings) == (
         "applications  / = a:b\n              /x = c:d\ntimers        every 1.5 s: e:f\n"
-        "endpoints     tcp:8000:interface=127.0.0.1\nthreads       1 to 4\n"
+        "endpoints     tcp:8000:interface=127.0.0.1\nthreads       1 to 4\nworkers       1\n"
     )
     assert "applications  /x = a\nfolders       /s = d\n" in summary_page(
         Settings(mounts=(Mount("/x", "a"),), statics=(Static("/s", "d"),))

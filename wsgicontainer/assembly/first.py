@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import evolve
 from twisted.application.service import MultiService, Service
+from twisted.logger import Logger
 
 from wsgicontainer.assembly.becoming import account_of, enter, steps_of
 from wsgicontainer.assembly.core import Core, Prepared, core_of
@@ -30,9 +31,12 @@ from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import OrderedService, Telling, Watchdog
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import is_file
+from wsgicontainer.settings.table import without_effect
 from wsgicontainer.supervising import Identified, supervised
 from wsgicontainer.tls.ports import Presented
 from wsgicontainer.wsgi.loading import make_importable
+
+_log = Logger()
 
 
 def makeService(
@@ -56,6 +60,9 @@ def makeService(
 
 
 def _single(settings: Settings, reactor: Any) -> MultiService:
+    vain = without_effect(settings)
+    if vain:
+        _log.warn("{options}: without effect with --workers 1", options=", ".join(vain))
     pids = [os.getpid(), *([os.getppid()] if settings.init else [])]  # whom systemd has started may be init now
     operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     enter(settings)

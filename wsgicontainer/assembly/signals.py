@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from functools import partial
+
+from twisted.logger import Logger
 
 from wsgicontainer.process.leaving import WayOut
 from wsgicontainer.serving import WebService
 
+_log = Logger()
 Signals = dict[signal.Signals, Callable[[], object]]
+_OF_A_SUPERVISOR = (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
 
 
 def signals_of_single(
     way_out: WayOut, web: WebService, reopen: Callable[[], object], reload: Callable[[], object]
 ) -> Signals:
-    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log."""
+    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log.
+
+    What only a supervisor can do is told, and done by nobody: by default USR2 would end the process, TTIN halt it.
+    """
     asked: list[bool] = []
 
     def stop(hurry: bool) -> None:
@@ -32,7 +40,12 @@ def signals_of_single(
         signal.SIGQUIT: lambda: stop(True),
         signal.SIGUSR1: reopen,
         signal.SIGHUP: reload,
+        **{number: partial(_needs_workers, number.name) for number in _OF_A_SUPERVISOR},
     }
+
+
+def _needs_workers(name: str) -> None:
+    _log.warn("{signal} needs a supervisor: start with --workers 2 or more", signal=name)
 
 
 def signals_of_worker(drain: Callable[[], object], reopen: Callable[[], object]) -> Signals:

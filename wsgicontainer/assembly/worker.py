@@ -90,6 +90,7 @@ def _duties(core: Core, order: Order, reactor: Any) -> Duties:
         reopen=core.reopen,
         drain=drain,
         hurry=core.web.hurry,
+        fail=core.way_out.fail,
         pool=lambda: (core.threads.moving(), core.threads.done()),
     )
 

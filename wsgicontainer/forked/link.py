@@ -17,6 +17,8 @@ from twisted.application.service import Service
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from wsgicontainer.errors import ConfigurationError
+from wsgicontainer.forked.zygote import failure_words
 from wsgicontainer.links import Channel, ChannelReader, Message
 
 _log = Logger()
@@ -40,6 +42,8 @@ class Duties:
     drain: Callable[[bool], object]
     """Drain; True: nobody else will take what waits in the kernel's queue."""
     hurry: Callable[[], object]
+    fail: Callable[[int], object]
+    """End, with a status."""
     pool: Callable[[], tuple[bool, int]]
     """Tell whether the application threads move, and how many jobs are done."""
 
@@ -100,8 +104,7 @@ class WorkerLink(Service):
         words, duties = message.words, self._duties
         match words.get("do"):
             case "listen":
-                duties.listen()
-                self._tell({"tell": "listening"})
+                self._listen()
             case "adopt":
                 duties.adopt(words["slot"], dict(zip(words["ports"], message.descriptors, strict=True)))
                 self._tell({"tell": "adopted", "slot": words["slot"]})
@@ -115,6 +118,16 @@ class WorkerLink(Service):
                 duties.drain(bool(words.get("empty")))
             case "hurry":
                 duties.hurry()
+
+    def _listen(self) -> None:
+        """Listen, or end: nobody would be served here, and another worker may be."""
+        try:
+            self._duties.listen()
+        except ConfigurationError as error:
+            self._tell(failure_words(error))
+            self._duties.fail(error.exit_status)
+        else:
+            self._tell({"tell": "listening"})
 
     def _orphaned(self) -> None:
         """Drain: the supervisor has ended without a word."""

@@ -197,10 +197,10 @@ class WebService(Service):
         self._site.draining = True
         await self._close_ports()
         if len(self._roll):
-            _log.info("Draining {count} connections", count=len(self._roll))
+            _log.info("Draining {connections}", connections=_counted(len(self._roll)))
         await self._left()
         if len(self._roll):
-            _log.warn("Cutting {count} connections that are still busy", count=len(self._roll))
+            _log.warn("Cutting {connections}, still busy", connections=_counted(len(self._roll)))
             self._each(lambda connection: connection.cut())
             await self._parted(self._reactor.seconds() + PARTING)
         for looking in (self._sweeper, self._reliever):
@@ -280,6 +280,10 @@ def _bound_accepts(port: Any, room: Callable[[], int]) -> None:
 async def _ended(waiting: Any) -> None:
     if waiting is not None:
         await waiting
+
+
+def _counted(connections: int) -> str:
+    return f"{connections} connection{'' if connections == 1 else 's'}"
 
 
 def _one() -> int:

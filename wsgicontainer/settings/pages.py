@@ -12,7 +12,7 @@ from itertools import groupby
 
 from wsgicontainer.settings.kinds import Plain
 from wsgicontainer.settings.option import Option
-from wsgicontainer.settings.table import FIELDS, GROUPS, OPTIONS, Settings
+from wsgicontainer.settings.table import FIELDS, GROUPS, OPTIONS, Settings, without_effect
 
 _SOURCES = """\
 Every option --some-option is also WSGICONTAINER_SOME_OPTION in the environment and some-option in TOML. What may be
@@ -93,6 +93,8 @@ def summary_page(settings: Settings) -> str:
         "timers": [f"every {timer.seconds:g} s: {timer.target}" for timer in settings.timers],
         "endpoints": settings.ports,
         "threads": [f"{settings.min_threads} to {settings.threads}"],
+        "workers": [str(settings.workers)],
+        "in vain": [f"{name}, with one worker" for name in without_effect(settings)],
     }
     return "".join(f"{name:14}{f'{chr(10)}{14 * chr(32)}'.join(values)}\n" for name, values in rows.items() if values)
 

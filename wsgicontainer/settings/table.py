@@ -729,6 +729,19 @@ def find_option(name: str, spelling: Spelling) -> Option:
     return known[name]
 
 
+def without_effect(settings: Settings) -> list[str]:
+    """Return the options that somebody has set in vain: with one process there is nobody to make or replace workers."""
+    if settings.workers > 1:
+        return []
+    usual = Settings(wsgi="a:b")
+    rows = (option for option in FIELDS if option.group == _WORKERS)
+    return [
+        f"--{option.name}"
+        for option in rows
+        if option.name != "workers" and getattr(settings, option.attribute) != getattr(usual, option.attribute)
+    ]
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Make the end of a sentence: the nearest known word, or where to find them all."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.75)

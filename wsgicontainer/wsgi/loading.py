@@ -14,6 +14,7 @@ import ast
 import difflib
 import importlib
 import inspect
+import os
 import re
 import sys
 import traceback
@@ -144,7 +145,8 @@ class _Loading:
         return found if wanted.call is None else self._call(found, where, wanted.call)
 
     def _no_attribute(self, owner: object, where: str, name: str) -> str:
-        close = difflib.get_close_matches(name, [each for each in dir(owner) if not each.startswith("__")], 1)
+        names = [each for each in dir(owner) if not each.startswith("__") and not _is_module(owner, each)]
+        close = difflib.get_close_matches(name, names, 1)
         mend = f"did you mean {close[0]}?" if close else "check the name after the module."
         file = getattr(owner, "__file__", None)
         return f"{where}{f' ({file})' if file else ''} has no attribute {name}; {mend}"
@@ -177,6 +179,11 @@ class _Loading:
 
     def _not_found(self, name: str) -> LoadError:
         searched = next(iter(sys.path), "") or Path.cwd()
+        if _is_closed(searched):
+            return self.error(
+                f"there is no module {name} that this user may read: {searched} is closed to it; put the project where"
+                " it may read, or open the folders on the way."
+            )
         return self.error(
             f"there is no module {name} in {searched} nor elsewhere on the module search path; start in the"
             " project's directory, give it with --chdir, or mend the name."
@@ -224,6 +231,18 @@ def _own_frames(trace: TracebackType | None) -> TracebackType | None:
             return trace
         trace = trace.tb_next
     return None
+
+
+def _is_closed(folder: str | Path) -> bool:
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+    return False
+
+
+def _is_module(owner: object, name: str) -> bool:
+    return isinstance(inspect.getattr_static(owner, name, None), ModuleType)
 
 
 def _kind(thing: object) -> str:

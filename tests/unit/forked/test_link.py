@@ -7,6 +7,7 @@ import os
 import pytest
 from twisted.internet.testing import MemoryReactorClock
 
+from wsgicontainer.errors import BootError
 from wsgicontainer.forked.link import Duties, WorkerLink
 from wsgicontainer.links import pair
 
@@ -19,21 +20,28 @@ class Worker:
         self.supervisor, channel = pair()
         self.did: list[object] = []
         self.pool = (True, 0)
+        self.refused: BootError | None = None
         did = self.did.append
         duties = Duties(
-            listen=lambda: did("listen"),
+            listen=self.listen,
             adopt=lambda slot, ports: (did((slot, sorted(ports))), [os.close(each) for each in ports.values()]),
             release=lambda slot: did(("release", slot)),
             tick=lambda timer: did(("tick", timer)),
             reopen=lambda: did("reopen"),
             drain=lambda empty: did(("drain", empty)),
             hurry=lambda: did("hurry"),
+            fail=lambda status: did(("fail", status)),
             pool=lambda: self.pool,
         )
         self.link = WorkerLink(self.reactor, channel, duties, did)
         self.link.startService()
         for call, words, _ in self.reactor.whenRunningHooks:
             call(*words)
+
+    def listen(self) -> None:
+        if self.refused is not None:
+            raise self.refused
+        self.did.append("listen")
 
     def turn(self) -> None:
         for reader in list(self.reactor.getReaders()):
@@ -95,3 +103,13 @@ def test_it_says_that_it_leaves_by_itself(worker) -> None:
     worker.link.recycle("has lost threads")
     assert [words["tell"] for words in worker.told()] == ["leaving", "recycle"]
     assert worker.did[-1] == ("drain", True)
+
+
+def test_a_worker_that_can_not_listen_says_why_and_ends(worker) -> None:
+    """Another one takes its place at once; clients would wait at its socket until somebody missed its beats."""
+    worker.refused = BootError("--port tcp:80 can't be opened")
+    worker.supervisor.send({"do": "listen"})
+    worker.turn()
+    (told,) = [words for words in worker.told() if words["tell"] in ("failed", "listening")]
+    assert (told["tell"], told["status"], told["sentence"]) == ("failed", 3, "--port tcp:80 can't be opened")
+    assert worker.did[-1] == ("fail", 3)

@@ -153,7 +153,10 @@ class Crowd:
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["who close", "who keep their connection"])
 def test_200_requests_in_flight(serve, folder, connect, lazy):
-    """All are answered, those that wait for a thread too, and the process is gone within a second after the last."""
+    """All are answered, those that wait for a thread too, and the process is gone soon after the last.
+
+    Half a second after it as a rule; nothing else would end it before 30 s.
+    """
     server = serve("leaving:application", "--threads", "100", chdir=folder)
     crowd = Crowd([connect(server.port) for _ in range(200)], lazy=lazy)
     crowd.ask("/sleep/2")
@@ -162,7 +165,7 @@ def test_200_requests_in_flight(serve, folder, connect, lazy):
     crowd.wait(20)
     assert crowd.all_answered(), server.output()
     assert server.wait(10) == 0
-    assert time.monotonic() - crowd.last < 1, server.output()
+    assert time.monotonic() - crowd.last < 5, server.output()
     assert sum(b"\r\nConnection: close\r\n" in each for each in crowd.answers.values()) == 200
     assert "Traceback" not in server.output()
 

@@ -1,6 +1,7 @@
 """Settings + reactor -> one MultiService. The one place that knows everybody, and the only one that makes neighbors.
 
-    first       the process that somebody starts: single, or the supervisor of several
+    first       the process that somebody starts: it serves by itself, or is the supervisor of those that do
+    supervisor  what a supervisor is put together from
     worker      the zygote, and the workers that it forks
     checking    --check-config
     core        what serves in either: threads, connections, log, timers; with `site`, who answers what, and `ports`

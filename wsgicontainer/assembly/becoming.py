@@ -21,6 +21,13 @@ def enter(settings: Settings) -> None:
 
     Where it is imported from comes later: until privileges are shed nothing is imported from a folder of the user's.
     """
+    enter_folder(settings)
+    _set_umask(settings)
+    os.environ.update(dict(settings.env))
+
+
+def enter_folder(settings: Settings) -> None:
+    """Enter the working directory: for a supervisor only names of sockets and of the pid file are relative to it."""
     if settings.chdir is not None:
         try:
             os.chdir(settings.chdir)
@@ -28,8 +35,6 @@ def enter(settings: Settings) -> None:
             raise ConfigurationError(
                 f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
             ) from None
-    _set_umask(settings)
-    os.environ.update(dict(settings.env))
 
 
 def _set_umask(settings: Settings) -> None:

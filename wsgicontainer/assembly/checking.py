@@ -15,13 +15,13 @@ from twisted.internet.protocol import Factory
 from wsgicontainer.assembly.becoming import account_of, enter
 from wsgicontainer.assembly.ports import circumstances, endpoint_at, present
 from wsgicontainer.assembly.site import load_routes, load_timers
+from wsgicontainer.assembly.supervisor import check_supervised, checks_for_upgrade
 from wsgicontainer.endpoints import Passed
 from wsgicontainer.errors import PortError
 from wsgicontainer.process import pidfile, privileges, succession
 from wsgicontainer.process.privileges import Account
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import is_file
-from wsgicontainer.supervising import check_supervised, checks_for_upgrade
 from wsgicontainer.telemetry import accesslog
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.wsgi.loading import make_importable

@@ -20,6 +20,7 @@ from wsgicontainer.assembly.becoming import account_of, enter, steps_of
 from wsgicontainer.assembly.core import Core, Prepared, core_of
 from wsgicontainer.assembly.ports import circumstances, endpoint_at, present
 from wsgicontainer.assembly.signals import signals_of_single
+from wsgicontainer.assembly.supervisor import Identified, supervised
 from wsgicontainer.endpoints import Circumstances, passed_sockets
 from wsgicontainer.interfaces import IOperatorNotices
 from wsgicontainer.process import privileges, succession
@@ -32,7 +33,6 @@ from wsgicontainer.serving import OrderedService, Telling, Watchdog
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import is_file
 from wsgicontainer.settings.table import without_effect
-from wsgicontainer.supervising import Identified, supervised
 from wsgicontainer.tls.ports import Presented
 from wsgicontainer.wsgi.loading import make_importable
 

@@ -1,4 +1,4 @@
-"""What a signal does, in a process that serves by itself and in a worker; the supervisor's are in `supervising`.
+"""What a signal does: to end is the same for all; what else, in a process that serves by itself and in a worker.
 
 Runs in: reactor thread.
 """
@@ -19,18 +19,13 @@ Signals = dict[signal.Signals, Callable[[], object]]
 _OF_A_SUPERVISOR = (signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
 
 
-def signals_of_single(
-    way_out: WayOut, web: WebService, reopen: Callable[[], object], reload: Callable[[], object]
-) -> Signals:
-    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens the log.
-
-    What only a supervisor can do is told, and done by nobody: by default USR2 would end the process, TTIN halt it.
-    """
+def signals_to_end(way_out: WayOut, hurry: Callable[[], object]) -> Signals:
+    """TERM drains; INT and QUIT, or any second one, end at once."""
     asked: list[bool] = []
 
-    def stop(hurry: bool) -> None:
-        if hurry or asked:
-            web.hurry()
+    def stop(at_once: bool) -> None:
+        if at_once or asked:
+            hurry()
         asked.append(True)
         way_out.drain()
 
@@ -38,6 +33,18 @@ def signals_of_single(
         signal.SIGTERM: lambda: stop(False),
         signal.SIGINT: lambda: stop(True),
         signal.SIGQUIT: lambda: stop(True),
+    }
+
+
+def signals_of_single(
+    way_out: WayOut, web: WebService, reopen: Callable[[], object], reload: Callable[[], object]
+) -> Signals:
+    """HUP reloads; USR1 reopens the log.
+
+    What only a supervisor can do is told, and done by nobody: by default USR2 would end the process, TTIN halt it.
+    """
+    return {
+        **signals_to_end(way_out, web.hurry),
         signal.SIGUSR1: reopen,
         signal.SIGHUP: reload,
         **{number: partial(_needs_workers, number.name) for number in _OF_A_SUPERVISOR},

@@ -20,6 +20,9 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
+from wsgicontainer.assembly.becoming import enter_folder
+from wsgicontainer.assembly.ports import inside
+from wsgicontainer.assembly.signals import Signals, signals_to_end
 from wsgicontainer.endpoints import HeldPort, Passed, inherited, passed_sockets
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.forked.birth import STACKS
@@ -33,7 +36,7 @@ from wsgicontainer.process.pidfile import PidFile
 from wsgicontainer.process.signals import SignalHandlers
 from wsgicontainer.serving import OrderedService, where
 from wsgicontainer.settings import Settings
-from wsgicontainer.settings.securing import secured, tls_of
+from wsgicontainer.settings.securing import tls_of
 from wsgicontainer.workers import Supervisor
 from wsgicontainer.workers.machine import Machine
 from wsgicontainer.workers.surroundings import Surroundings
@@ -68,7 +71,7 @@ def supervised(
     raise_descriptor_limit(_descriptors(settings))
     operator, passed = notices_from(os.environ), passed_sockets(os.environ, pids)
     began_in = os.getcwd()
-    _enter(settings)
+    enter_folder(settings)
     way_out = WayOut(reactor)
     note = notes.find_note(os.environ)
     if note is None:
@@ -109,10 +112,7 @@ def supervised(
         children.append(Identity(identity.steps))
     if settings.pid_file is not None:
         children.append(PidFile(settings.pid_file, acting=identity.acting))
-    container = OrderedService()
-    for child in (*children, _Leaving(reactor, way_out), supervisor):
-        child.setServiceParent(container)
-    return container
+    return OrderedService([*children, _Leaving(reactor, way_out), supervisor])
 
 
 def _need_linux() -> None:
@@ -129,35 +129,19 @@ def check_supervised(settings: Settings) -> None:
     """Raise ConfigurationError if several workers can't serve on these ports."""
     _need_linux()
     for port in settings.ports:
-        if not inherited(_inside(port)):
-            HeldPort(_inside(port), settings.backlog).check()
+        if not inherited(inside(port)):
+            HeldPort(inside(port), settings.backlog).check()
 
 
 def checks_for_upgrade(port: str) -> bool:
     """Say whether this process only checks for a supervisor that has such a port already: it was handed over once."""
-    return succession.CHECKING in os.environ and inherited(_inside(port))
-
-
-def _enter(settings: Settings) -> None:
-    """Enter the working directory, for relative names of sockets and of the pid file."""
-    if settings.chdir is not None:
-        try:
-            os.chdir(settings.chdir)
-        except OSError as error:
-            raise ConfigurationError(
-                f"--chdir {settings.chdir} can't be entered ({error.strerror}); name a folder that exists"
-            ) from None
+    return succession.CHECKING in os.environ and inherited(inside(port))
 
 
 def _ports(settings: Settings, passed: Passed, identity: Identified) -> list[HeldPort]:
     """Return the ports, to be opened."""
     acting = identity.acting
-    return [HeldPort(_inside(port), settings.backlog, passed=passed, acting=acting) for port in settings.ports]
-
-
-def _inside(port: str) -> str:
-    tls = secured(port)
-    return port if tls is None else tls.inside
+    return [HeldPort(inside(port), settings.backlog, passed=passed, acting=acting) for port in settings.ports]
 
 
 def _tell(sentence: str, details: str) -> None:
@@ -182,20 +166,10 @@ def _address(port: HeldPort) -> IAddress:
     return UNIXAddress(name)
 
 
-def _signals(way_out: WayOut, supervisor: Supervisor) -> dict[signal.Signals, Callable[[], object]]:
-    """TERM drains; INT and QUIT, or any second one, end at once; HUP reloads; USR1 reopens logs; USR2 upgrades."""
-    asked: list[bool] = []
-
-    def stop(hurry: bool) -> None:
-        if hurry or asked:
-            supervisor.hurry()
-        asked.append(True)
-        way_out.drain()
-
+def _signals(way_out: WayOut, supervisor: Supervisor) -> Signals:
+    """HUP reloads; USR1 reopens logs; USR2 upgrades; TTIN is one worker more, TTOU one less."""
     return {
-        signal.SIGTERM: lambda: stop(False),
-        signal.SIGINT: lambda: stop(True),
-        signal.SIGQUIT: lambda: stop(True),
+        **signals_to_end(way_out, supervisor.hurry),
         signal.SIGHUP: supervisor.reload,
         signal.SIGUSR1: supervisor.reopen,
         signal.SIGUSR2: supervisor.upgrade,

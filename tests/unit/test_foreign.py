@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from twisted.scripts.twistd import ServerOptions
 
@@ -28,3 +29,14 @@ def test_twistd_has_what_is_said_to_be_its_own() -> None:
 
 def test_what_nobody_has_gets_no_advice() -> None:
     assert instead_of("entirely-unknown") == ""
+
+
+def test_the_guide_names_no_option_that_is_not_there() -> None:
+    """What stands in its column `Here`, and in its commands."""
+    page = (Path(__file__).parents[2] / "docs/howto/coming-from.md").read_text()
+    here = [row.rstrip(" |").rpartition("|")[2] for row in page.splitlines() if row.startswith("| ")]
+    here.append(page[page.index("\nwsgicontainer mysite") : page.index("Slow clients")])
+    named = set(re.findall(r"--([a-z-]+)", " ".join(here)))
+    assert named - OURS == {"log-file", "log-level"}
+    same = next(row for row in page.splitlines() if "| the same, with these differences" in row).split("|")[1]
+    assert not {name.replace("_", "-") for name in re.findall(r"--([a-z_-]+)", same)} - OURS

@@ -17,7 +17,7 @@ import pytest
 from tests.functional.conftest import Server, serve_module, transport
 
 __all__ = ["serve_module", "transport"]
-LIMIT = 10.0
+LIMIT = 20.0
 """Seconds that any one wait may take, on a loaded machine too."""
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ?([\t\x20-\x7e\x80-\xff]*)")

@@ -108,7 +108,7 @@ class Server:
         """Return standard output and standard error so far."""
         return self._output.text()
 
-    def wait_for(self, pattern: str, seconds: float = 10) -> re.Match[str]:
+    def wait_for(self, pattern: str, seconds: float = START_LIMIT) -> re.Match[str]:
         """Wait for a pattern in the output; fail with the output if it does not come."""
         found = self._output.wait_for(pattern, seconds)
         if found is None:

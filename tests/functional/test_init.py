@@ -28,7 +28,7 @@ PORT = ["--port", "tcp:0:interface=127.0.0.1"]
 KINDS = ["process 1", "--init"]
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 15) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, what

@@ -61,7 +61,7 @@ def home(apps: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "never happened"

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterable, MutableMapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from wsgicontainer.endpoints import HeldPort
@@ -110,7 +110,8 @@ def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> 
     if memory is not None:
         os.close(memory)
     for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
+        with suppress(OSError):  # it may be what could not be handed over
+            os.set_inheritable(descriptor, False)
 
 
 # Reading ----------------------------------------------------------------------------------

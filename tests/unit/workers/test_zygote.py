@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 from typing import Any
 
 import pytest
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
+from wsgicontainer.links import Channel
 from wsgicontainer.workers.plan import Phase
 
 
@@ -129,3 +132,27 @@ def test_a_system_that_starts_no_process_is_asked_again(world) -> None:
     it.full = False
     beat(it, 2)
     assert len(it.zygotes) == 2
+
+
+def test_nobody_whose_parent_is_unknown_is_taken_for_a_worker(world) -> None:
+    """In a container whoever came in from outside has parent 0, and so had a zygote that is not there."""
+    it = world(worker_timeout=5)
+    zygote = it.started()
+    it.supervisor.change_count(1)
+    message = it.zygotes[zygote].receive()
+    it.forked[3] = Channel(socket.socket(fileno=message.descriptors[0])), 4321
+    for each in message.descriptors[1:]:
+        os.close(each)
+
+    def spawn(link: int, log: int) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    it.spawn = spawn
+    it.parents[4321] = 0
+    it.zygotes[zygote].close()
+    it.turn(1.5)
+    it.tell(3, tell="beat", done=0, stalled=0, rss=0, pid=4321)
+    for worker in (1, 2):
+        it.supervisor._generations.current.workers[worker].beat_at = 1e9
+    it.turn(10)
+    assert 4321 not in {pid for pid, _ in it.killed}

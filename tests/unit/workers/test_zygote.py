@@ -156,3 +156,27 @@ def test_nobody_whose_parent_is_unknown_is_taken_for_a_worker(world) -> None:
         it.supervisor._generations.current.workers[worker].beat_at = 1e9
     it.turn(10)
     assert 4321 not in {pid for pid, _ in it.killed}
+
+
+def test_who_drains_without_its_zygote_is_waited_for_before_an_upgrade(world) -> None:
+    """The next supervisor would not know of it, could not end it in time, and would not wait for it at its own end."""
+    it = world()
+    before = it.started()
+    it.supervisor.reload()
+    after = max(it.zygotes)
+    it.load(after)
+    it.tell(3, tell="warm", fault="")
+    it.tell(4, tell="warm", fault="")
+    it.turn(1.5)
+    it.tell(3, tell="listening")
+    it.tell(4, tell="listening")
+    it.die(before, 1, 0)
+    it.zygotes[before].close()
+    it.turn()
+    it.supervisor.upgrade()
+    assert it.phases()[2] is Phase.DRAINING
+    assert it.upgrades == []
+    it.forked[2][0].close()
+    it.ended.add(it.forked[2][1])
+    it.turn(0.5)
+    assert len(it.upgrades) == 1

@@ -180,3 +180,27 @@ def test_who_drains_without_its_zygote_is_waited_for_before_an_upgrade(world) ->
     it.ended.add(it.forked[2][1])
     it.turn(0.5)
     assert len(it.upgrades) == 1
+
+
+def test_one_that_is_stuck_keeps_no_worker_that_has_ended(world, told) -> None:
+    """SIGSTOP, say: whoever drains would be there for ever, and its generation with it."""
+    it = world(graceful_timeout=5)
+    before = it.started()
+    it.supervisor.reload()
+    it.load(max(it.zygotes))
+    for words in ({"tell": "warm", "fault": ""}, {"tell": "listening"}):
+        it.tell(3, **words)
+        it.tell(4, **words)
+        it.turn(1.5)
+    for worker in (1, 2):
+        channel, pid = it.forked.pop(worker)
+        channel.close()
+        it.ended.add(pid)
+    for _ in range(25):
+        it.turn(1)
+        for worker in (3, 4):
+            it.tell(worker, tell="beat", done=0, stalled=0, rss=0)
+    assert (before, signal.SIGKILL) in it.killed
+    assert set(it.phases()) == {3, 4}
+    assert sum("does not tell the end of worker" in line for line in told) == 1
+    assert len(it.supervisor._generations.leaving) == 0

@@ -44,9 +44,11 @@ class Generations:
         return iter([worker for crew in self for worker in crew])
 
     def busy(self) -> bool:
-        """Say whether somebody is being made: whoever waits for that can't be handed over."""
-        loading = self.current is None or not self.current.zygote.loaded
-        return loading or self.coming is not None or any(worker.phase in COMING for worker in self.workers())
+        """Say whether somebody is being made, or has no zygote: who waits for that can't be handed over."""
+        if self.current is None or self.coming is not None:
+            return True
+        waiting = any(not crew.zygote.loaded for crew in self if crew is self.current or crew.workers)
+        return waiting or any(worker.phase in COMING for worker in self.workers())
 
     def is_tried(self, crew: Crew) -> bool:
         """Say whether one has to show yet that it can serve."""

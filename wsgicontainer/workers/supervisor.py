@@ -158,7 +158,7 @@ class Supervisor(Service):
             generations.stopping = True
             self._around.boot_failed(words["status"], words["sentence"], words.get("details", ""))
         elif crew is generations.current:
-            crew.zygote.replace(words["sentence"], words.get("details", ""))
+            crew.zygote.replace(f"can't make any: {words['sentence']}", words.get("details", ""))
 
     def _crashed(self, crew: Crew, worker: Worker, how: str) -> None:
         if self._generations.stopping:

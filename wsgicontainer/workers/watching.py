@@ -23,6 +23,9 @@ LOOK = 0.25
 FRESH = 5.0
 """Seconds that a beat may be old for its worker to count as alive."""
 
+UNTOLD = 10.0
+"""Seconds after which a zygote that has not told a killed worker's end counts as stuck."""
+
 
 class Watch:
     """Looks, as long as it runs."""
@@ -75,6 +78,8 @@ def look_at(worker: Worker, now: float, settings: Settings) -> None:
     if worker.leaves_at:
         if now >= worker.leaves_at:
             worker.kill()
+        if now >= worker.leaves_at + UNTOLD and not worker.orphan:
+            worker.zygote.replace(f"does not tell the end of {worker.name}")
     elif reason:
         if worker.phase in COMING:
             worker.failure = {"status": 3, "sentence": f"{worker.name} {reason}"}

@@ -129,7 +129,8 @@ class Worker:
     def signal(self, number: int) -> None:
         """Signal it, if it is ours: who told its process id may have lied, and another may have it by now."""
         machine = self.zygote.machine
-        if self.pid and machine.parent(self.pid) in (self.zygote.pid, machine.getpid()):
+        ours = {self.zygote.pid, machine.getpid()} - {0}  # the parent of some, and a zygote that is not there
+        if self.pid and machine.parent(self.pid) in ours:
             machine.kill(self.pid, number)
 
     def kill(self) -> None:

@@ -99,12 +99,12 @@ class Zygote:
         imports = not self.loaded and self._link is not None and self._link.fileno() >= 0
         return now - self.since if imports else 0.0
 
-    def replace(self, sentence: str, details: str = "") -> None:
+    def replace(self, how: str, details: str = "") -> None:
         """Have another one follow one that can't do its work: it may be able to when the code has been mended."""
         if self._link is not None:
             self._link.stop()
         self.kill()
-        self._lost(f"can't make any: {sentence}", details)
+        self._lost(how, details)
 
     def _lost(self, how: str = "has ended", details: str = "") -> None:
         now = self.machine.reactor.seconds()

@@ -323,7 +323,7 @@ def test_what_a_zygote_tells_kills_no_stranger(world, pid) -> None:
     for worker in (1, 2):
         it.supervisor._generations.current.workers[worker].beat_at = 1e9
     it.turn(30)
-    assert {pid for pid, _ in it.killed} <= {zygote}
+    assert {pid for pid, _ in it.killed} <= set(it.zygotes)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 from typing import Any
 
 import pytest
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
+from wsgicontainer.links import Channel
 from wsgicontainer.workers.plan import Phase
 
 
@@ -129,3 +132,75 @@ def test_a_system_that_starts_no_process_is_asked_again(world) -> None:
     it.full = False
     beat(it, 2)
     assert len(it.zygotes) == 2
+
+
+def test_nobody_whose_parent_is_unknown_is_taken_for_a_worker(world) -> None:
+    """In a container whoever came in from outside has parent 0, and so had a zygote that is not there."""
+    it = world(worker_timeout=5)
+    zygote = it.started()
+    it.supervisor.change_count(1)
+    message = it.zygotes[zygote].receive()
+    it.forked[3] = Channel(socket.socket(fileno=message.descriptors[0])), 4321
+    for each in message.descriptors[1:]:
+        os.close(each)
+
+    def spawn(link: int, log: int) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    it.spawn = spawn
+    it.parents[4321] = 0
+    it.zygotes[zygote].close()
+    it.turn(1.5)
+    it.tell(3, tell="beat", done=0, stalled=0, rss=0, pid=4321)
+    for worker in (1, 2):
+        it.supervisor._generations.current.workers[worker].beat_at = 1e9
+    it.turn(10)
+    assert 4321 not in {pid for pid, _ in it.killed}
+
+
+def test_who_drains_without_its_zygote_is_waited_for_before_an_upgrade(world) -> None:
+    """The next supervisor would not know of it, could not end it in time, and would not wait for it at its own end."""
+    it = world()
+    before = it.started()
+    it.supervisor.reload()
+    after = max(it.zygotes)
+    it.load(after)
+    it.tell(3, tell="warm", fault="")
+    it.tell(4, tell="warm", fault="")
+    it.turn(1.5)
+    it.tell(3, tell="listening")
+    it.tell(4, tell="listening")
+    it.die(before, 1, 0)
+    it.zygotes[before].close()
+    it.turn()
+    it.supervisor.upgrade()
+    assert it.phases()[2] is Phase.DRAINING
+    assert it.upgrades == []
+    it.forked[2][0].close()
+    it.ended.add(it.forked[2][1])
+    it.turn(0.5)
+    assert len(it.upgrades) == 1
+
+
+def test_one_that_is_stuck_keeps_no_worker_that_has_ended(world, told) -> None:
+    """SIGSTOP, say: whoever drains would be there for ever, and its generation with it."""
+    it = world(graceful_timeout=5)
+    before = it.started()
+    it.supervisor.reload()
+    it.load(max(it.zygotes))
+    for words in ({"tell": "warm", "fault": ""}, {"tell": "listening"}):
+        it.tell(3, **words)
+        it.tell(4, **words)
+        it.turn(1.5)
+    for worker in (1, 2):
+        channel, pid = it.forked.pop(worker)
+        channel.close()
+        it.ended.add(pid)
+    for _ in range(25):
+        it.turn(1)
+        for worker in (3, 4):
+            it.tell(worker, tell="beat", done=0, stalled=0, rss=0)
+    assert (before, signal.SIGKILL) in it.killed
+    assert set(it.phases()) == {3, 4}
+    assert sum("does not tell the end of worker" in line for line in told) == 1
+    assert len(it.supervisor._generations.leaving) == 0

@@ -9,10 +9,11 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from twisted.logger import Logger
 
 from wsgicontainer.process import succession
 from wsgicontainer.process.signals import HELD
@@ -22,6 +23,7 @@ from wsgicontainer.workers.upgrade import note as notes
 from wsgicontainer.workers.upgrade.check import Check
 from wsgicontainer.workers.upgrade.command import Command, command_from
 
+_log = Logger()
 HELD_BACK = HELD - {signal.SIGCHLD}
 """Signals that wait until the new supervisor can take them."""
 
@@ -50,39 +52,42 @@ class Becoming:
                 return
             signal.pthread_sigmask(signal.SIG_BLOCK, HELD_BACK)
             # In the next turn: what signals have asked for before is done first.
-            self._machine.reactor.callLater(0, lambda: failed(self._go(command, note())))
+            self._machine.reactor.callLater(0, lambda: failed(self._go(command, note)))
 
         words = command.check()
         environ = {**os.environ, succession.CHECKING: succession.VERSION}
         check = Check(self._machine.reactor, patience, checked)
         try:
-            self._machine.reactor.spawnProcess(check, words[0], words, environ, self._began_in)
+            with _standing_in(self._began_in):  # Twisted looks where we are, and can't if that is no more
+                self._machine.reactor.spawnProcess(check, words[0], words, environ, self._began_in)
         except OSError as error:
-            failed(f"{words[0]} can't be started ({error.strerror})")
+            failed(f"{words[0]} can't be started in {self._began_in} ({error.strerror})")
 
-    def _go(self, command: Command, note: Note | None) -> str:
+    def _go(self, command: Command, note: Callable[[], Note | None]) -> str:
         """Return only if it failed, with the reason: "" if nothing can be taken over now. Signals are held back."""
-        reason = "" if note is None else self._become(command, note)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
-        return reason
+        try:
+            left = note()
+            return "" if left is None else self._become(command, left)
+        except Exception as error:  # noqa: BLE001 (otherwise no signal would ever be heard again)
+            _log.failure("The upgrade failed")
+            return f"{type(error).__name__}: {error}"
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
     def _become(self, command: Command, note: Note) -> str:
         """Return only if it failed, with the reason."""
-        descriptors, working, reason = notes.descriptors_of(note), os.getcwd(), "nothing was executed"
-        put_back: Callable[[], object] = bool
+        descriptors, reason = notes.descriptors_of(note), "nothing was executed"
         try:
             notes.leave_note(note, descriptors, os.environ, self._below_init)
             os.environ.update(self._systemds)
-            os.chdir(self._began_in)
-            put_back = _set_aside(command.pid_file)
-            self._execute(command)
+            with _standing_in(self._began_in), _set_aside(command.pid_file):
+                self._execute(command)
         except OSError as error:
             reason = f"{command.words[0]} can't be executed ({error.strerror})"
-        put_back()
-        os.chdir(working)
-        notes.take_back(descriptors, os.environ)
-        for name in self._systemds:
-            os.environ.pop(name, None)
+        finally:
+            notes.take_back(descriptors, os.environ)
+            for name in self._systemds:
+                os.environ.pop(name, None)
         return reason
 
     def _execute(self, command: Command) -> None:
@@ -92,12 +97,27 @@ class Becoming:
         self._machine.execute(command.words[0], list(command.words))
 
 
-def _set_aside(pid_file: str) -> Callable[[], object]:
-    """Remove the file that would keep a second twistd from starting; return what puts it back."""
-    path = Path(pid_file)
+@contextmanager
+def _standing_in(folder: str) -> Iterator[None]:
+    """Be in a folder for a while; the one before, where we go back to, may have been deleted. Raises OSError."""
+    before = os.open(".", os.O_PATH | os.O_CLOEXEC)
     try:
+        os.chdir(folder)
+        yield
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+@contextmanager
+def _set_aside(pid_file: str) -> Iterator[None]:
+    """Remove the file that would keep a second twistd from starting, for a while. Raises OSError."""
+    path, octets = Path(pid_file), None
+    with suppress(OSError):  # there is none
         octets = path.read_bytes()
         path.unlink()
-    except OSError:  # there is none
-        return bool
-    return partial(path.write_bytes, octets)
+    try:
+        yield
+    finally:
+        if octets is not None:
+            path.write_bytes(octets)

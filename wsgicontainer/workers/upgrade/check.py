@@ -40,7 +40,8 @@ class Check(ProcessProtocol):
         if self._clock is not None and self._clock.active():
             self._clock.cancel()
         if self._trigger is not None:
-            self._reactor.removeSystemEventTrigger(self._trigger)
+            with suppress(ValueError):  # it was pulled: the server ends
+                self._reactor.removeSystemEventTrigger(self._trigger)
         if not reason.check(ProcessTerminated):
             self._done("")
             return

@@ -11,20 +11,26 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterable, MutableMapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
+from twisted.logger import Logger
+
 from wsgicontainer.endpoints import HeldPort
+from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.links import Channel
 from wsgicontainer.process import succession
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.table import FIELDS
+from wsgicontainer.workers.changes import FIXED
 from wsgicontainer.workers.crew import Crew
 from wsgicontainer.workers.generations import Generations
 from wsgicontainer.workers.places import Places
 from wsgicontainer.workers.plan import Phase
 from wsgicontainer.workers.surroundings import Note
 from wsgicontainer.workers.worker import Worker
+
+_log = Logger()
 
 # Writing ----------------------------------------------------------------------------------
 
@@ -110,7 +116,8 @@ def take_back(descriptors: Iterable[int], environ: MutableMapping[str, str]) -> 
     if memory is not None:
         os.close(memory)
     for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
+        with suppress(OSError):  # it may be what could not be handed over
+            os.set_inheritable(descriptor, False)
 
 
 # Reading ----------------------------------------------------------------------------------
@@ -146,10 +153,11 @@ def port_from(note: dict[str, Any], acting: Callable[[], AbstractContextManager[
 def resume(note: Note, generations: Generations, places: Places) -> None:
     """Go on where the supervisor before has stopped, and read what its workers and zygotes say."""
     places.count, places.slots, generations.number = note["count"], note["slots"], note["generations"]
+    fresh = generations.settings
     for pid in note["zygotes"]:
         generations.last_zygotes.expect(int(pid))
     for each in note["crews"]:
-        crew = generations.make(each["number"], settings_from(each["settings"]))
+        crew = generations.make(each["number"], settings_from(each["settings"], fresh))
         take_over(crew, each)
         if generations.current is None:
             generations.current, generations.settings = crew, crew.settings
@@ -170,8 +178,8 @@ def take_over(crew: Crew, note: dict[str, Any]) -> None:
         worker.pid, worker.phase, worker.beat_at = each["pid"], Phase[each["phase"]], now
         worker.serving_since, worker.adopted = now - each["served"], set(each["adopted"])
         worker.kept = each.get("kept", [])
-        if worker.phase is Phase.DRAINING:
-            worker.leaves_at = now + crew.settings.graceful_timeout
+        if worker.phase in (Phase.DRAINING, Phase.KILLED):
+            worker.leaves_at = now + (crew.settings.graceful_timeout if worker.phase is Phase.DRAINING else 0.0)
         crew.workers[worker.number] = worker
         crew.listen_to(worker)
     zygote.listen()
@@ -181,7 +189,18 @@ def _channel(descriptor: int) -> Channel:
     return Channel(socket.socket(fileno=descriptor), takes_descriptors=False)
 
 
-def settings_from(plain: dict[str, Any]) -> Settings:
-    """Read settings that another version has written: what has no name here means nothing."""
-    known = {option.name for option in FIELDS}
-    return Settings.from_plain({name: value for name, value in plain.items() if name in known})
+def settings_from(plain: dict[str, Any], fresh: Settings) -> Settings:
+    """Read settings that another version has written: what has no name here means nothing.
+
+    What is not allowed here any more must not keep us from the workers: then all but what can't change is `fresh`.
+    """
+    known = {option.name: plain[option.name] for option in FIELDS if option.name in plain}
+    try:
+        return Settings.from_plain(known)
+    except ConfigurationError as error:
+        _log.warn("The settings of those who serve can't be read ({reason}): today's are taken", reason=str(error))
+    fixed = {option.name for option in FIELDS if option.attribute in FIXED}
+    ours = {name: value for name, value in fresh.as_plain().items() if name not in fixed}
+    with suppress(ConfigurationError):
+        return Settings.from_plain({**ours, **{name: value for name, value in known.items() if name in fixed}})
+    return fresh

@@ -21,6 +21,8 @@ from wsgicontainer.workers.upgrade import note as notes
 from wsgicontainer.workers.upgrade.becoming import HELD_BACK
 from wsgicontainer.workers.worker import Worker
 
+TODAYS = Settings(wsgi="c:d", workers=3, ports=["tcp:9"])
+
 
 def told() -> Told:
     return Told(bool, lambda *_: None, lambda *_: None)
@@ -44,7 +46,7 @@ def left():
         for channel in (zygote.channel, zygote.log_channel, ours):
             channel._socket.detach()
         note["settings"].update(changed)
-        again = Crew(1, notes.settings_from(note["settings"]), [port], machine, told(), {})
+        again = Crew(1, notes.settings_from(note["settings"], TODAYS), [port], machine, told(), {})
         notes.take_over(again, note)
         return again
 
@@ -75,6 +77,28 @@ def test_an_option_that_is_no_more_hinders_nobody(left) -> None:
     """The package itself was upgraded."""
     crew = left[2](**{"of-the-version-before": 5})
     assert crew.settings.workers == 2
+
+
+def test_a_value_that_is_not_allowed_any_more_hinders_nobody(left) -> None:
+    """The operator has mended it before the upgrade: today's are taken, but for the ports, which are open."""
+    crew = left[2](workers="a dozen")
+    assert (crew.settings.wsgi, crew.settings.workers) == (TODAYS.wsgi, 3)
+    assert crew.settings.ports == Settings(wsgi="a:b").ports
+    assert [worker.pid for worker in crew] == [4711]
+
+
+def test_ports_that_are_not_allowed_any_more_hinder_nobody_either(left) -> None:
+    crew = left[2](port=["nonsense"])
+    assert crew.settings == TODAYS
+
+
+def test_whoever_was_killed_is_still_waited_for(left) -> None:
+    """Its zygote may be stuck, and tell no end."""
+    note, worker, follow = left
+    note["workers"][0].update(phase="KILLED")
+    worker.zygote.machine.reactor.advance(5)
+    (again,) = follow()
+    assert again.leaves_at == 5
 
 
 def test_a_version_that_could_not_read_the_note_says_so_before() -> None:

@@ -95,9 +95,10 @@ class Zygote:
         self._start_again()
 
     def imports_for(self, now: float) -> float:
-        """Return the seconds for which it has been importing; 0 if it does not."""
-        imports = not self.loaded and self._link is not None and self._link.fileno() >= 0
-        return now - self.since if imports else 0.0
+        """Return the seconds for which it has been importing, or could not be started to do so; 0 if it does not."""
+        speaks = self._link is not None and self._link.fileno() >= 0
+        missing = not self.pid and not self.proven  # otherwise there are workers, and time
+        return now - self.since if not self.loaded and (speaks or missing) else 0.0
 
     def replace(self, how: str, details: str = "") -> None:
         """Have another one follow one that can't do its work: it may be able to when the code has been mended."""

@@ -204,3 +204,23 @@ def test_one_that_is_stuck_keeps_no_worker_that_has_ended(world, told) -> None:
     assert set(it.phases()) == {3, 4}
     assert sum("does not tell the end of worker" in line for line in told) == 1
     assert len(it.supervisor._generations.leaving) == 0
+
+
+def test_a_reload_for_which_no_process_can_be_started_is_given_up_in_time(world) -> None:
+    """Otherwise it would be under way for ever, and every further one would wait for it."""
+    it = world(preload=True, worker_timeout=5)
+    it.started()
+    it.supervisor.reload()
+    new = max(it.zygotes)
+
+    def spawn(link: int, log: int) -> int:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    it.spawn = spawn
+    it.zygotes[new].send({"tell": "unforkable", "reason": "starts 1 thread"})
+    for _ in range(8):
+        it.turn(1)
+        for worker in (1, 2):
+            it.tell(worker, tell="beat", done=0, stalled=0, rss=0)
+    assert it.supervisor._generations.coming is None
+    assert any(each.startswith("failed: the import took longer than") for each in it.notices.told)

@@ -379,6 +379,8 @@ FAILURES = {
     "missing folder": (["leaving:application", "--static", "/static=./nowhere"], 3, "nowhere"),
     "unwritable log": (["leaving:application", "--access-log", "/nowhere/access.log"], 3, "--access-log"),
     "socket without folder": (["leaving:application", "--port", "unix:/nowhere/s:mode=660"], 3, "make the folder"),
+    "socket where a file is": (["leaving:application", "--port", "unix:leaving.py"], 3, "remove what is there"),
+    "socket with a long name": (["leaving:application", "--port", f"unix:{'s' * 120}"], 3, "write a shorter path"),
     "unwritable pid file": (["leaving:application", "--pid-file", "/nowhere/pid"], 3, "--pid-file"),
 }
 

@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -692,6 +693,21 @@ def test_what_cannot_be_is_one_sentence(
     (line,) = [each for each in server.output().splitlines() if each.startswith("wsgicontainer: ")]
     assert re.search(told, line)
     assert "Traceback" not in server.output()
+
+
+def test_a_check_tells_what_a_start_would_warn_of(start: Any, apps: Path, authority: Authority, tmp_path: Path) -> None:
+    """Who checks a folder of certificates sees what is passed over before anybody is refused."""
+    authority.write(tmp_path / "folder", "a.example")
+    (tmp_path / "folder" / "localhost.crt").touch()
+    (tmp_path / "folder" / "junk.pem").write_text("junk")
+    port = f"txsni:{tmp_path}/folder:tcp:0"
+    server = start(sys.executable, "-m", "wsgicontainer", "hello:app", "--port", port, "--check-config", cwd=apps)
+    assert server.wait() == 0, server.output()
+    said = server.output()
+    for told in ("localhost.crt is passed over", "junk.pem: there is nothing in it that is PEM", "has no DEFAULT.pem"):
+        (line,) = [each for each in said.splitlines() if told in each]
+        assert line.startswith("wsgicontainer: "), line
+    assert "applications  / = hello:app" in said
 
 
 # --- The way out ---

@@ -43,6 +43,10 @@ class PortError(BootError):
                 mend = "start as root with --user NAME, have systemd open it, or choose a port from 1024 on"
         elif code == errno.EADDRNOTAVAIL:
             mend = "write an address of this machine behind interface=, or none"
+        elif "too long" in str(text):  # Python's own, without a number
+            mend = "write a shorter path: a socket's has at most 107 octets"
+        elif code == errno.EADDRINUSE and "unix:" in description:
+            mend = "remove what is there if no server uses it, or name another path"
         super().__init__(f"--port {description} can't be opened ({text}); {mend}")
 
 

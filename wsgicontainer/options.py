@@ -31,6 +31,9 @@ ENVIRONMENT = Spelling("{variable}", "{variable}={value}")
 TWIST_OPTIONS = ("reactor", "log-level", "log-file", "log-format")
 """What `twist` takes for itself, before our name."""
 
+_FEW = 3
+"""Options that begin with what was typed, of which each is named: more would be a list to read."""
+
 ReadFile = Callable[[str], bytes]
 """Reads a whole file by name; raises OSError."""
 
@@ -161,8 +164,8 @@ def _short(word: str, rest: Iterator[str], shorts: str) -> tuple[str, ...]:
     if f"{letter}:" in shorts:
         return f"-{letter}", value or _value(f"-{letter}", rest)
     if letter not in shorts or value:
-        instead = instead_of("nodaemon").replace("--nodaemon", "-n") if word == "-n" else "see wsgicontainer --help"
-        raise ConfigurationError(f"{word}: there is no such option; {instead}")
+        instead = instead_of(letter) if letter not in shorts else ""
+        raise ConfigurationError(f"{word}: there is no such option; {instead or 'see wsgicontainer --help'}")
     return (word,)
 
 
@@ -180,8 +183,11 @@ def _unknown(name: str, longs: Collection[str]) -> ConfigurationError:
         return ConfigurationError(
             f"--{name}: it belongs to twist; write it before wsgicontainer: twist --{name} … wsgicontainer"
         )
-    known = [f"--{long.removesuffix('=')}" for long in longs]
+    known = sorted(f"--{long.removesuffix('=')}" for long in longs)
     instead = instead_of(name)
+    begun = [each for each in known if each.startswith(f"--{name}")]
+    if not instead and 0 < len(begun) <= _FEW:
+        instead = f"did you mean {' or '.join(begun)}?"
     return ConfigurationError(
         f"--{name}: there is no such option{f'; {instead}' if instead else did_you_mean(f'--{name}', known)}"
     )

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from attrs import evolve
 from twisted.application.service import MultiService
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import provider
 
 from wsgicontainer.errors import ConfigurationError, LoadError
 from wsgicontainer.options import Options, ReadFile, sourced_from
@@ -82,7 +84,18 @@ def below_init(settings: Settings, daemon: bool, pid: int, divide: Callable[[], 
 def _check(settings: Settings) -> None:
     from wsgicontainer import assembly
 
-    assembly.check(settings)
+    globalLogPublisher.addObserver(_tell_warning)  # nobody else hears them: the log never begins
+    try:
+        assembly.check(settings)
+    finally:
+        globalLogPublisher.removeObserver(_tell_warning)
+
+
+@provider(ILogObserver)
+def _tell_warning(event: LogEvent) -> None:
+    """Write on stderr what a start would warn of in the log."""
+    if event["log_level"] >= LogLevel.warn and event["log_namespace"].startswith("wsgicontainer"):
+        sys.stderr.write(f"wsgicontainer: {formatEvent(event)}\n")
 
 
 def _make_service(

@@ -7,6 +7,7 @@ import http.client
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -39,6 +40,18 @@ def browser():
     """A client that keeps cookies, as browsers do."""
     with requests.Session() as session:
         yield session
+
+
+@pytest.mark.needs("make")
+def test_a_taken_port_says_how_to_have_another(root):
+    """Before anything is prepared, and without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        made = ("make", f"--assume-old={sys.prefix}/.demo", f"VENV={sys.prefix}", "demo", f"PORT={port}")
+        done = subprocess.run(made, cwd=root, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert done.stdout == f"Port {port} of this machine can't be had: make demo PORT=8001\n"
+    assert "Traceback" not in done.stderr
 
 
 def token_of(page: requests.Response) -> str:

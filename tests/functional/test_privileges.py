@@ -178,3 +178,23 @@ def test_nobody_of_that_name_is_told(start, home):
     refused = start("wsgicontainer", "parent:app", "--user", "no-such-one", cwd=home)
     assert refused.wait() == 2
     assert refused.output() == "wsgicontainer: --user no-such-one: there is no such user; name one, or a number\n"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_check_looks_as_the_user(home, workers):
+    """Where root may write, it may not: the check says so, of a socket and of temporary files, and is content else."""
+
+    def checked(*words: str, before: str = "true") -> tuple[int, str]:
+        command = [sys.executable, "-m", "wsgicontainer", "parent:app", "--workers", workers, "--check-config"]
+        shell = ["sh", "-c", f'{before} && exec "$@"', "sh", *command, *WHO, *words]
+        done = subprocess.run(shell, cwd=home, capture_output=True, text=True, check=False, timeout=20)
+        return done.returncode, done.stderr
+
+    closed = home / "closed"
+    closed.mkdir(mode=0o700)
+    assert checked("--port", f"unix:{home}/s") == (0, "")
+    status, said = checked("--port", f"unix:{closed}/s")
+    assert (status, said.count("\n")) == (3, 1) and "choose a folder that this user may write" in said, said
+    status, said = checked(before="ulimit -f 0")  # nobody may write anything
+    assert status == 3 and f"--user {UID}: temporary files can't be written" in said, said
+    assert not [path for path in home.iterdir() if path.name not in {"parent.py", "closed", "__pycache__"}]

@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -671,11 +672,11 @@ def test_ipv6(serve: Any, authority: Authority, tmp_path: Path) -> None:
     [
         (["--port", "txsni:/nowhere:tcp:0"], 3, r"--port txsni:/nowhere:tcp:0: /nowhere can't be read \(No such file"),
         (["--port", "ssl:0:privateKey=/nowhere.pem"], 3, r"--port ssl:.*/nowhere\.pem can't be served \(No such file"),
-        (["--certfile", "/nowhere.pem"], 3, r"--certfile: /nowhere\.pem can't be served"),
+        (["--certfile", "/nowhere.pem"], 3, r"--certfile /nowhere\.pem can't be served"),
         (
             ["--certfile", "{pem}", "--keyfile", "/no.pem"],
             3,
-            r"--certfile and --keyfile: .* can't be served \(/no.pem: No such file",
+            r"--keyfile /no\.pem can't be served \(No such file or directory\); name the PEM file with the key of ",
         ),
         (["--port", "ssl:0"], 2, r"--port: 'ssl:0' does not say where its key is; write --port ssl:443:privateKey"),
         (["--tls-min", "1.0"], 2, r"--tls-min: '1.0' is none of 1.2, 1.3; write --tls-min 1.2"),
@@ -692,6 +693,21 @@ def test_what_cannot_be_is_one_sentence(
     (line,) = [each for each in server.output().splitlines() if each.startswith("wsgicontainer: ")]
     assert re.search(told, line)
     assert "Traceback" not in server.output()
+
+
+def test_a_check_tells_what_a_start_would_warn_of(start: Any, apps: Path, authority: Authority, tmp_path: Path) -> None:
+    """Who checks a folder of certificates sees what is passed over before anybody is refused."""
+    authority.write(tmp_path / "folder", "a.example")
+    (tmp_path / "folder" / "localhost.crt").touch()
+    (tmp_path / "folder" / "junk.pem").write_text("junk")
+    port = f"txsni:{tmp_path}/folder:tcp:0"
+    server = start(sys.executable, "-m", "wsgicontainer", "hello:app", "--port", port, "--check-config", cwd=apps)
+    assert server.wait() == 0, server.output()
+    said = server.output()
+    for told in ("localhost.crt is passed over", "junk.pem: there is nothing in it that is PEM", "has no DEFAULT.pem"):
+        (line,) = [each for each in said.splitlines() if told in each]
+        assert line.startswith("wsgicontainer: "), line
+    assert "applications  / = hello:app" in said
 
 
 # --- The way out ---

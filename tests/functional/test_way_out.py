@@ -379,6 +379,8 @@ FAILURES = {
     "missing folder": (["leaving:application", "--static", "/static=./nowhere"], 3, "nowhere"),
     "unwritable log": (["leaving:application", "--access-log", "/nowhere/access.log"], 3, "--access-log"),
     "socket without folder": (["leaving:application", "--port", "unix:/nowhere/s:mode=660"], 3, "make the folder"),
+    "socket where a file is": (["leaving:application", "--port", "unix:leaving.py"], 3, "remove what is there"),
+    "socket with a long name": (["leaving:application", "--port", f"unix:{'s' * 120}"], 3, "write a shorter path"),
     "unwritable pid file": (["leaving:application", "--pid-file", "/nowhere/pid"], 3, "--pid-file"),
 }
 
@@ -404,18 +406,35 @@ def test_what_is_wrong_is_one_sentence(folder, taken, arguments, status, named):
 PAGE = Path(__file__).parents[2] / "docs/reference/exit-statuses.md"
 
 
-@pytest.mark.parametrize(
-    ("status", "arguments"),
-    [
-        (2, ["--thread", "4", "leaving:application"]),
-        (3, ["--pid-file", "/nowhere/pid", "leaving:application"]),
-        (4, ["leavin:application"]),
-    ],
-)
-def test_the_page_of_statuses_shows_what_is_said(folder, taken, status, arguments):
-    (example,) = re.findall(rf"^\| {status} \|.*\| `([^`…]+)…?` \|$", PAGE.read_text(), re.MULTILINE)
-    done = fail([sys.executable, "-m", "wsgicontainer"], arguments, folder, taken)
-    assert (done.returncode, example.strip() in done.stderr) == (status, True), done.stderr
+EXAMPLES = {
+    status: re.sub("^`|`.*$|… ?", "", last).strip()
+    for status, last in re.findall(r"^\| (\d+) \|.*\| ([^|]*)\|$", PAGE.read_text(), re.MULTILINE)
+}
+"""Status -> what the page has one see."""
+PROVOKED = {
+    "0": ["leaving:application"],
+    "1": ["leaving:application", "--timeout", "0.1", "--threads", "1", "--max-stuck-threads", "1"],
+    "2": ["--thread", "4", "leaving:application"],
+    "3": ["--pid-file", "/nowhere/pid", "leaving:application"],
+    "4": ["leavin:application"],
+}
+
+
+def test_the_page_of_statuses_has_all_and_no_others():
+    assert EXAMPLES.keys() == PROVOKED.keys()
+
+
+@pytest.mark.parametrize("status", sorted(EXAMPLES))
+def test_the_page_of_statuses_shows_what_is_said(start, folder, connect, status):
+    words = [*PROVOKED[status], "--port", "tcp:0:interface=127.0.0.1"]
+    server = start(sys.executable, "-m", "wsgicontainer", *words, cwd=folder)
+    if status == "0":
+        server.started().process.terminate()
+    elif status == "1":
+        connect(server.started().port).sendall(request_for("/sleep/60"))
+    assert server.wait(20) == int(status), server.output()
+    assert EXAMPLES[status] in server.output()
+    assert EXAMPLES[status] or status == "0", "every failure has its example"
 
 
 @pytest.mark.parametrize("case", sorted(FAILURES.keys() - {"taken port"}))

@@ -18,6 +18,7 @@ from wsgicontainer.errors import PortError
         ("tcp:80:interface=192.0.2.1", errno.EADDRNOTAVAIL, "an address of this machine"),
         ("unix:/nowhere/s", errno.ENOENT, "make the folder"),
         ("txsni:/c:unix:/root/s", errno.EACCES, "a folder that this user may write"),
+        ("unix:/run/s", errno.EADDRINUSE, "remove what is there if no server uses it"),
     ],
 )
 def test_a_port_that_the_system_refuses(port: str, code: int, mend: str) -> None:

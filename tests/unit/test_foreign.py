@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.scripts.twistd import ServerOptions
 
 from wsgicontainer.settings import OPTIONS
-from wsgicontainer.settings.foreign import _INSTEAD, TWISTD_OPTIONS, instead_of
+from wsgicontainer.settings.foreign import _INSTEAD, _LETTERS, TWISTD_OPTIONS, instead_of
 
 OURS = {option.name for option in OPTIONS}
 
@@ -20,11 +20,16 @@ def test_no_option_of_ours_is_taken_for_a_foreign_one() -> None:
 def test_what_is_advised_is_an_option_of_ours() -> None:
     """Or of twist: the words say so."""
     advised = {name for text in _INSTEAD.values() for name in re.findall(r"--([a-z-]+)", text)}
-    assert advised - OURS == {"log-file", "log-level"}
+    assert advised - OURS == {"log-file", "log-level", "reactor"}
 
 
 def test_twistd_has_what_is_said_to_be_its_own() -> None:
     assert set(TWISTD_OPTIONS) <= {name.removesuffix("=").replace("-", "_") for name in ServerOptions().longOpt}
+
+
+def test_a_letter_of_ours_is_not_taken_for_a_foreign_one() -> None:
+    assert not _LETTERS.keys() & {"h", *(option.flag for option in OPTIONS)}
+    assert all(name in OURS or instead_of(name) for name in _LETTERS.values())
 
 
 def test_what_nobody_has_gets_no_advice() -> None:

@@ -79,11 +79,19 @@ def test_underscores_in_names_are_taken_as_gunicorn_has_them() -> None:
         (["--port", "8000"], "--port: '8000' does not say what to listen on; write --port tcp:8000"),
         (["-b", "x"], "--bind: 'x' is not host:port; write --bind x:8000"),
         (["--thread", "3"], "--thread: there is no such option; did you mean --threads?"),
-        (["--time", "3"], "--time: there is no such option; did you mean --timer?"),
+        (["--time", "3"], "--time: there is no such option; did you mean --timeout or --timer?"),
+        (["--print"], "--print: there is no such option; did you mean --print-config?"),
+        (["--max", "3"], "--max: there is no such option; see wsgicontainer --help"),
         (["--access_logfile=-"], "--access-logfile: there is no such option; write --access-log"),
         (
             ["-n"],
             "-n: there is no such option; twistd has it, and takes it before our name: twistd -n … wsgicontainer",
+        ),
+        (["-k", "g"], "-k: there is no such option; there is one kind, with threads; write --threads for how many"),
+        (["-cgunicorn.py"], "-cgunicorn.py: there is no such option; write --config with a file that is TOML"),
+        (
+            ["-l", "x"],
+            "-l: there is no such option; twistd has it, and takes it before our name: twistd -l … wsgicontainer",
         ),
         (["--entirely-unknown"], "--entirely-unknown: there is no such option; see wsgicontainer --help"),
         (["-x", "3"], "-x: there is no such option; see wsgicontainer --help"),
@@ -113,6 +121,8 @@ def test_what_is_wrong_is_one_sentence_and_status_2(
     ("word", "told"),
     [
         ("--reload", "nothing watches the files yet; with --workers 2, kill -HUP has new code follow"),
+        ("--ini", "write --config with a file that is TOML"),
+        ("--log-config", "twist --log-file=FILE wsgicontainer"),
         ("--pidfile=x", "takes it before our name: twistd --pidfile … wsgicontainer; ours is --pid-file"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -455,6 +456,24 @@ def test_help_names_every_option_and_fits_the_terminal(width: int) -> None:
     for option in OPTIONS:
         assert f"--{option.name}" in page
     assert width < 80 or max(map(len, page.splitlines()[3:])) <= width
+    assert not re.search(r"\(default *\n", page), "a default stands where it is said to be one"
+
+
+def test_help_says_what_its_letters_mean_and_where_the_rest_is() -> None:
+    page = help_page("twistd wsgicontainer", 80)
+    assert "* may be repeated; S: seconds; SIZE: octets, also 64K, 10M, 1G" in page
+    assert "The log and the reactor are twistd's: see twistd --help." in page.replace("\n", " ")
+    assert "see twist --help" in help_page("wsgicontainer", 80).replace("\n", " ")
+    for unsaid in ("--help", "--version"):
+        assert unsaid in page
+    assert page.index("--port ENDPOINT") < page.index("--bind ADDR") < page.index("--forwarded-allow-ips")
+    assert "ports are not tried" in page.replace("\n" + " " * 34, " ")
+
+
+def test_help_names_the_unit_of_what_is_only_a_number() -> None:
+    for option in OPTIONS:
+        if option.kind.metavar == "N" and option.unit:
+            assert option.unit in option.help, option.name
 
 
 def test_the_printed_configuration_says_where_each_value_comes_from() -> None:

@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
-from collections.abc import Callable
-
-from twisted.internet.protocol import Factory
+from collections.abc import Callable, Mapping
 
 from wsgicontainer.assembly.becoming import account_of, enter
-from wsgicontainer.assembly.ports import circumstances, endpoint_at, present
+from wsgicontainer.assembly.ports import circumstances, endpoint_at, inside, present
 from wsgicontainer.assembly.site import load_routes, load_timers
 from wsgicontainer.assembly.supervisor import check_supervised, checks_for_upgrade
-from wsgicontainer.endpoints import Passed
+from wsgicontainer.endpoints import HeldPort, Passed
 from wsgicontainer.errors import PortError
 from wsgicontainer.process import pidfile, privileges, succession
+from wsgicontainer.process.identity import check_spool
 from wsgicontainer.process.privileges import Account
 from wsgicontainer.settings import Settings
 from wsgicontainer.settings.securing import is_file
 from wsgicontainer.telemetry import accesslog
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.wsgi.loading import make_importable
+
+_LONGEST = 107
+"""Octets in the path of a unix socket: what Linux has room for."""
 
 
 def check(settings: Settings, shed: Callable[[Account], object] = privileges.shed) -> None:
@@ -38,13 +41,16 @@ def check(settings: Settings, shed: Callable[[Account], object] = privileges.she
     compile_format(settings.access_log_format)
     present(settings)
     account = account_of(settings)
+    sockets = _sockets(settings)  # as who we are: the user may not read what is imported for it
     if settings.workers > 1:
         _check_ports(settings)
         check_supervised(settings)
         if account is not None:
             shed(account)
     with privileges.acting_as(account):
-        _check_places(settings)
+        _check_places(settings, sockets)
+        if account is not None:
+            check_spool(account.label)
     make_importable(os.getcwd(), sys.path)
     load_routes(settings)
     load_timers(settings)
@@ -61,25 +67,29 @@ def _check_ports(settings: Settings) -> None:
             endpoint_at(port, at)
 
 
-def _check_places(settings: Settings) -> None:
+def _sockets(settings: Settings) -> dict[str, str]:
+    """Return where unix sockets are to be: port -> path."""
+    return {port: HeldPort(inside(port), settings.backlog).path() for port in settings.ports if is_file(port)}
+
+
+def _check_places(settings: Settings, sockets: Mapping[str, str]) -> None:
     """Look, without writing, whether files can be made where they are to be."""
     if settings.access_log not in (None, "-") and (error := _obstacle(settings.access_log)):
         raise accesslog.refused(settings.access_log, error)
     if settings.pid_file is not None and (error := _obstacle(settings.pid_file)):
         raise pidfile.refused(settings.pid_file, error)
-    for port in settings.ports:
-        if is_file(port) and (error := _obstacle(os.path.join(os.path.dirname(_path_of(settings, port)), "new"))):
+    for port, path in sockets.items():
+        if error := _obstacle_to_listen(path):
             raise PortError(port, error)
 
 
-def _path_of(settings: Settings, port: str) -> str:
-    """Return where a unix socket is to be."""
-    from twisted.internet.testing import MemoryReactorClock
-
-    reactor = MemoryReactorClock()
-    endpoint_at(port, circumstances(settings, reactor, Passed([]))).listen(Factory())
-    path: str = reactor.unixServers[0][0]
-    return path
+def _obstacle_to_listen(path: str) -> OSError | None:
+    """Return what will hinder this user to have a socket there; one that is there may be a running server's."""
+    if len(os.fsencode(path)) > _LONGEST:
+        return OSError(None, "AF_UNIX path too long")
+    if os.path.lexists(path) and not stat.S_ISSOCK(os.lstat(path).st_mode):
+        return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    return _obstacle(os.path.join(os.path.dirname(path), "new"))
 
 
 def _obstacle(path: str) -> OSError | None:

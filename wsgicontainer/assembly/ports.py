@@ -53,8 +53,6 @@ def front_of(settings: Settings, presented: Presented | None, port: str) -> Fron
     tls = tls_of(port, settings.certfile, settings.keyfile)
     if tls is None or presented is None:
         return None
-    label = f"--port {port}"
-    if tls.inside == port:
-        label = "--certfile" if settings.keyfile is None else "--certfile and --keyfile"
+    label = "" if tls.inside == port else f"--port {port}"
     context = presented.folder(label, tls.folder) if tls.folder else presented.files(label, tls.files)
     return Front(context, None if settings.cert_reqs == "none" else described)

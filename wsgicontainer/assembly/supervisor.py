@@ -141,7 +141,9 @@ def checks_for_upgrade(port: str) -> bool:
 def _ports(settings: Settings, passed: Passed, identity: Identified) -> list[HeldPort]:
     """Return the ports, to be opened."""
     acting = identity.acting
-    return [HeldPort(inside(port), settings.backlog, passed=passed, acting=acting) for port in settings.ports]
+    return [
+        HeldPort(inside(port), settings.backlog, passed=passed, acting=acting, written=port) for port in settings.ports
+    ]
 
 
 def _tell(sentence: str, details: str) -> None:

@@ -80,6 +80,8 @@ class HeldPort:
     """What systemd has passed."""
     acting: Callable[[], AbstractContextManager[object]] = nullcontext
     """As whom files of unix sockets are made and removed: in a folder of that user they may be links to anything."""
+    written: str = ""
+    """What the operator wrote, if that is more than the description: with TLS before it."""
     _path: str = ""
     _lock: FilesystemLock | None = None
 
@@ -101,11 +103,16 @@ class HeldPort:
                 self._open_group(wish, slots)
         except OSError as error:
             self.close()
-            raise PortError(self.description, error) from None
+            raise PortError(self.written or self.description, error) from None
 
     def check(self) -> None:
         """Say whether it could be opened so, as far as that can be known before. Raises ConfigurationError."""
         self._wish()
+
+    def path(self) -> str:
+        """Return where in the file system it would listen; "" if it is no unix socket. Raises ConfigurationError."""
+        wish = self._wish()
+        return os.fspath(wish.address) if wish.family == socket.AF_UNIX else ""
 
     def grow(self, slots: int) -> None:
         """Have a socket for each of so many slots. Raises OSError."""

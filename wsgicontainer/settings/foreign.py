@@ -13,16 +13,21 @@ TWISTD_OPTIONS = (
 """What `twistd` takes for itself, before our name; its --umask and --reactor are known here otherwise."""
 
 _PORT = "write --port"
+_LOG = "the log is twist's: twist --log-file=FILE wsgicontainer …"
+_TOML = "write --config with a file that is TOML"
 _INSTEAD = {
     # the development servers of frameworks
     "reload": "nothing watches the files yet; with --workers 2, kill -HUP has new code follow without losing a request",
     "debug": "the application has its own; what the server tells is up to twist --log-level debug",
     "factory": "write APP as package.module:factory()",
     "app": "write it without a name: twist wsgicontainer package.module:application",
+    "env-file": "write --env NAME=VALUE for each variable",
     # gunicorn
     "access-logfile": "write --access-log",
     "access-logformat": "write --access-log-format",
-    "error-logfile": "the log is twist's: twist --log-file=FILE wsgicontainer …",
+    "error-logfile": _LOG,
+    "log-config": _LOG,
+    "conf": _TOML,
     "keepalive": "write --keep-alive",
     "worker-class": "there is one kind, with threads; write --threads for how many",
     "worker-connections": "write --max-connections",
@@ -54,7 +59,10 @@ _INSTEAD = {
     "connection-limit": "write --max-connections",
     "max-request-body-size": "write --limit-request-body",
     "blocking-threads": "write --threads",
+    "interface": f"there is one, WSGI; for an address {_PORT} tcp:8000:interface=127.0.0.1",
+    "loop": "it is Twisted's reactor: twist --reactor NAME wsgicontainer …",
     # uWSGI, mod_wsgi-express
+    "ini": _TOML,
     "processes": "write --workers",
     "http": f"{_PORT} tcp:8000",
     "http-socket": f"{_PORT} tcp:8000",
@@ -73,10 +81,24 @@ _INSTEAD = {
     "die-on-term": "TERM always ends it, once what runs is answered",
 }
 
+_TWISTDS_LETTERS = {"n": "nodaemon", "l": "logfile", "y": "python", "d": "rundir"}
+_GUNICORNS = {"k": "worker-class", "c": "conf", "D": "daemon", "u": "user", "g": "group", "m": "umask", "e": "env"}
+_LETTERS = {**_TWISTDS_LETTERS, **_GUNICORNS}
+
 
 def instead_of(name: str) -> str:
     """Say what to write instead of another server's option, its name without dashes; "" if nobody has that."""
+    if len(name) == 1:
+        return _instead_of_letter(name)
     if name.replace("-", "_") in TWISTD_OPTIONS:
         ours = {"pidfile": "; ours is --pid-file", "uid": "; ours is --user", "gid": "; ours is --group"}.get(name, "")
         return f"twistd has it, and takes it before our name: twistd --{name} … wsgicontainer{ours}"
     return _INSTEAD.get(name, "")
+
+
+def _instead_of_letter(letter: str) -> str:
+    name = _LETTERS.get(letter, "")
+    said = instead_of(name) if name else ""
+    if name in TWISTD_OPTIONS:
+        return said.partition(f"twistd --{name}")[0] + f"twistd -{letter} … wsgicontainer"
+    return said or (f"write --{name}" if name else "")

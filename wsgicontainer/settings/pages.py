@@ -20,6 +20,9 @@ repeated{mark} is a list in TOML; in the environment it is one value per line or
 semicolons. The command line wins over the environment, which wins over TOML: a list replaces the other list. Names
 can't be abbreviated."""
 
+_LETTERS = "* may be repeated; S: seconds; SIZE: octets, also 64K, 10M, 1G"
+_OTHERS = "--help prints this page, --version versions. The log and the reactor are {outer}'s: see {outer} --help."
+
 
 def by_group(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
     """Sort rows into their groups, in the groups' order."""
@@ -30,30 +33,35 @@ def by_group(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
 def help_page(command: str, width: int) -> str:
     """Render `--help` for a terminal of `width` columns; `command` is what the user typed before our options."""
     example = f"{command} mysite.wsgi:application --port tcp:8000 --static /static=./static"
-    usage = f"Usage: {command} [APP] [options]\n\n  {example}\n"
+    usage = f"Usage: {command} [APP] [options]\n\n  {example}\n\n{_LETTERS}\n"
     groups = "".join(
         f"\n{group}:\n" + "".join(_help_row(option, width) for option in options)
         for group, options in by_group(OPTIONS)
     )
-    return f"{usage}{groups}\n{textwrap.fill(_SOURCES.format(mark=' (*)'), width)}\n"
+    outer = "twistd" if command.startswith("twistd ") else "twist"
+    foot = (_SOURCES.format(mark=" (*)"), _OTHERS.format(outer=outer))
+    return f"{usage}{groups}\n{chr(10).join(textwrap.fill(each, width) for each in foot)}\n"
 
 
 _COLUMN = 34
+_TIED = "\xa0"
+"""A space at which no line ends."""
 
 
 def _help_row(option: Option, width: int) -> str:
     short = f"-{option.flag}, " if option.flag else "    "
     star = " *" if option.repeatable else ""
     label = f"  {short}--{option.name} {option.kind.metavar}{star}".rstrip()
-    lines = textwrap.wrap(f"{option.help}{_help_default(option)}", max(width - _COLUMN, 30), break_on_hyphens=False)
+    told = f"{option.help}{_help_default(option)}"
+    lines = textwrap.wrap(told, max(width - _COLUMN, 30), break_on_hyphens=False)
     start = "" if len(label) < _COLUMN else f"{label}\n"
     first = (label if not start else "").ljust(_COLUMN)
-    return start + first + f"\n{' ' * _COLUMN}".join(lines) + "\n"
+    return start + first + f"\n{' ' * _COLUMN}".join(lines).replace(_TIED, " ") + "\n"
 
 
 def _help_default(option: Option) -> str:
     default = default_text(option)
-    return f" (default {default})" if default else ""
+    return f" (default{_TIED}{default})" if default else ""
 
 
 def default_text(option: Option) -> str:

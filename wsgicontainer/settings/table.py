@@ -92,7 +92,7 @@ class Settings:
         "health",
         sites.PREFIX,
         _WEB,
-        "answer probes at PREFIX/live and PREFIX/ready on every port",
+        "answer health probes at PREFIX/live and PREFIX/ready on every port",
         "Off unless asked. No application thread is needed for it, and no line of the access log is written. ready is"
         " 503 once the server drains.",
         "/-",
@@ -156,7 +156,7 @@ class Settings:
         "hsts",
         kinds.whole(0, 10 * 31_536_000),
         _PORTS,
-        "send Strict-Transport-Security with this max-age on replies over TLS",
+        "send Strict-Transport-Security over TLS, with a max-age of so many seconds",
         "Browsers then refuse plain HTTP for so long: begin with an hour, and end with a year. The application's own"
         " field stands. 0 has browsers forget it.",
         "31536000",
@@ -229,7 +229,7 @@ class Settings:
         "max-stuck-threads",
         kinds.whole(1, 4096),
         _THREADS,
-        "so many threads that --timeout could not interrupt make the process end, with status 1",
+        "end with status 1 once so many threads could not be interrupted by --timeout",
         "Each is replaced, but keeps its memory and whatever it holds. The supervisor has to start the server anew.",
         "8",
         default_text="as many as --threads",
@@ -332,7 +332,7 @@ class Settings:
         "max-worker-rss",
         kinds.whole(0, 2**30),
         _WORKERS,
-        "replace a worker that has more resident memory; 0: never",
+        "replace a worker that has more MB of resident memory; 0: never",
         "What workers share by --preload counts for each of them. Looked at every second.",
         "512",
         default=0,
@@ -394,7 +394,7 @@ class Settings:
         "body-min-rate",
         kinds.size(0, 2**30),
         _CLOCKS,
-        "cut a request whose content comes more slowly, after --body-timeout; 0: however slowly",
+        "cut a request whose content comes with fewer octets a second, after --body-timeout; 0: never",
         "Otherwise one octet a minute would hold its place for ever. The slowest phone line is ten times as fast.",
         "240",
         default=240,
@@ -689,9 +689,10 @@ COMMANDS: tuple[Option, ...] = (
         "check-config",
         _FLAG,
         _FILES,
-        "load everything, say what would run, and stop",
+        "load everything, say what would run, and stop; ports are not tried",
         "The exit status is 0 if it would run; otherwise it is the one that starting would have had. "
-        "Nothing is written, and ports are not tried: a server may be running there.",
+        "No file is left behind, and whether a port is free is not looked at: a server may be running there. The "
+        "application is imported.",
         "",
         attribute="",
     ),
@@ -706,7 +707,8 @@ COMMANDS: tuple[Option, ...] = (
     ),
 )
 """The rows about where settings come from; they are none themselves."""
-OPTIONS: tuple[Option, ...] = tuple(sorted((*FIELDS, _BIND, *COMMANDS), key=lambda option: GROUPS.index(option.group)))
+_PLACED = [each for field in FIELDS for each in ((field, _BIND) if field.attribute == _BIND.attribute else (field,))]
+OPTIONS: tuple[Option, ...] = tuple(sorted((*_PLACED, *COMMANDS), key=lambda option: GROUPS.index(option.group)))
 """The one table of options."""
 
 

@@ -108,12 +108,9 @@ class Certificates:
         self._groups: dict[str, _Group] = {}
         self._index: dict[str, SSLContext] = {}
         self._default: SSLContext | None = None
-        self._told = self._reason = ""
-
-    @property
-    def reason(self) -> str:
-        """Say why there is nothing to present."""
-        return self._reason or "it is empty"
+        self._told = ""
+        self.fault: Unusable | OSError = Unusable("it is empty")
+        """Why there is nothing to present."""
 
     def __len__(self) -> int:
         """Count the certificates that can be presented."""
@@ -177,9 +174,9 @@ class Certificates:
             if held.complaint and held.chain is not None and not held.chain.trouble(self._clock()):
                 raise Unusable(held.complaint)
         except (OSError, Unusable) as error:
-            reason = _why(error, files[0]) if isinstance(error, OSError) else str(error)
+            reason = why(error, files[0])
+            self.fault = error
             held.complaint = f"{reason}; {'what was good before is served' if held.chain else 'it is not served'}"
-            self._reason = str(reason)
             if first:
                 _log.error("{file}: {why}", file=files[0], why=held.complaint)
                 held.complaint = ""
@@ -191,8 +188,8 @@ class Certificates:
         try:
             group.context = self._build(group.chains())
         except Unusable as error:
-            self._reason = str(error)
-            _log.error("The certificate of {stem} is not served: {why}", stem=stem, why=self._reason)
+            self.fault = error
+            _log.error("The certificate of {stem} is not served: {why}", stem=stem, why=error.told())
             return False
         return True
 
@@ -228,8 +225,10 @@ def _identity(files: Files) -> _Identity:
     return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
 
 
-def _why(error: OSError, told: str) -> str:
-    """Say why a file can't be read; which one, unless that is `told` anyway."""
+def why(error: Unusable | OSError, told: str) -> str:
+    """Say why files can't be served; which of them can't be read, unless that is `told` anyway."""
+    if isinstance(error, Unusable):
+        return error.told()
     return str(error.strerror) if error.filename in (None, told) else f"{error.filename}: {error.strerror}"
 
 

@@ -12,7 +12,8 @@ from ssl import SSLContext
 from twisted.logger import Logger
 
 from wsgicontainer.errors import BootError
-from wsgicontainer.tls.certificates import Certificates, Files, folder, passed_over, single
+from wsgicontainer.tls.blame import blamed
+from wsgicontainer.tls.certificates import Certificates, Files, folder, passed_over, single, why
 from wsgicontainer.tls.contexts import Policy, blank, context_for, front_for
 
 _log = Logger()
@@ -51,13 +52,17 @@ class Presented:
         return front
 
     def files(self, label: str, files: Files) -> SSLContext:
-        """Return the front context of the one certificate that these files make. Raises BootError."""
+        """Return the front context of the one certificate that these files make. Raises BootError.
+
+        `label` is what the operator wrote; "" for --certfile and --keyfile.
+        """
         certificates, front = self._source(files, Certificates(single(files), self._build))
         if not len(certificates):
+            if not label:
+                raise BootError(blamed(files, certificates.fault))
+            reason = why(certificates.fault, files[0] if len(files) == 1 else "")
             mend = "name the PEM files of a certificate and its key"
-            if label.startswith("--certfile"):
-                mend = "write --certfile FILE with a PEM file, and --keyfile FILE if its key is in another one"
-            raise BootError(f"{label}: {' and '.join(files)} can't be served ({certificates.reason}); {mend}")
+            raise BootError(f"{label}: {' and '.join(files)} can't be served ({reason}); {mend}")
         return front
 
     def look(self) -> None:

@@ -77,6 +77,13 @@ def test_a_unix_socket_is_one_for_all_and_is_removed_at_the_end(held, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_port_with_tls_is_refused_by_what_the_operator_wrote(tmp_path):
+    port = HeldPort(f"unix:{tmp_path}/none/s", 7, written=f"txsni:certificates:unix:{tmp_path}/none/s")
+    assert port.path() == f"{tmp_path}/none/s"
+    with pytest.raises(BootError, match=r"--port txsni:certificates:unix:.* can't be opened \(No such file"):
+        port.open(1)
+
+
 def test_a_socket_that_was_left_behind_is_taken_over(held, tmp_path):
     """As Twisted does it: the lock names a process that is gone."""
     path = tmp_path / "site.sock"

@@ -129,6 +129,13 @@ def test_a_renewed_file_is_served_in_a_new_context(shelf: Shelf) -> None:
     assert shelf.index.find("a.example") is not before
 
 
+def test_a_file_without_a_key_says_what_to_do(shelf: Shelf) -> None:
+    path = shelf.put("a.example.pem", "a.example")
+    path.write_bytes(b"-----BEGIN CERT" + path.read_bytes().split(b"-----BEGIN CERT", 1)[1])
+    told = f"{path}: it has no private key; put key, certificate and chain into this one file; it is not served"
+    assert shelf.look() == [told]
+
+
 def test_an_empty_file_asks_somebody_else_for_a_certificate(shelf: Shelf) -> None:
     (shelf.directory / "new.example.pem").touch()
     assert shelf.look() == []
@@ -142,7 +149,8 @@ def test_one_corrupt_file_is_told_and_the_others_are_served(shelf: Shelf) -> Non
     (shelf.directory / "bad.example.pem").write_text("-----BEGIN JUNK-----")
     shelf.put("a.example.pem", "a.example")
     (told,) = shelf.look()
-    assert told.endswith("bad.example.pem: it has no private key; it is not served")
+    assert "bad.example.pem: it has no private key; put" in told
+    assert told.endswith("; it is not served")
     assert shelf.look() == []
     assert shelf.found("a.example") == "a.example"
     assert shelf.found("bad.example") is None

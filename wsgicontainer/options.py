@@ -264,9 +264,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _check_slip(name: str, known: Collection[str]) -> None:
-    near = did_you_mean(name.removeprefix(_PREFIX), [each.removeprefix(_PREFIX) for each in known])
+    word = name.removeprefix(_PREFIX)
+    near = did_you_mean(word, [each.removeprefix(_PREFIX) for each in known])
     if "mean" in near:
-        raise ConfigurationError(f"{name}: there is no such option{near.replace('mean ', f'mean {_PREFIX}')}")
+        foreign = instead_of(word.lower().replace("_", "-"))
+        told = f"; {foreign}" if foreign else near.replace("mean ", f"mean {_PREFIX}")
+        raise ConfigurationError(f"{name}: there is no such option{told}")
 
 
 def _several(text: str) -> list[str]:
@@ -299,7 +302,8 @@ def _read_toml(name: str, read_file: ReadFile, *, must: bool = False) -> dict[st
     except OSError as error:
         raise ConfigurationError(f"{name}: it can't be read: {error.strerror}; mend its permissions") from None
     except ValueError as error:
-        raise ConfigurationError(f"{name}: it is not TOML: {error}; mend it there") from None
+        mend = 'options are TOML here, as in port = "tcp:8000"' if name.endswith(".py") else "mend it there"
+        raise ConfigurationError(f"{name}: it is not TOML: {error}; {mend}") from None
 
 
 def _toml_spelling(file: str) -> Spelling:

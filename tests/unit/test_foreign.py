@@ -32,6 +32,11 @@ def test_a_letter_of_ours_is_not_taken_for_a_foreign_one() -> None:
     assert all(name in OURS or instead_of(name) for name in _LETTERS.values())
 
 
+def test_of_reloading_nobody_is_led_to_preloading() -> None:
+    for name in ("reload", "no-reload", "noreload", "reload-dir", "py-autoreload", "auto-reload", "touch-reload"):
+        assert "nothing watches the files" in instead_of(name)
+
+
 def test_what_nobody_has_gets_no_advice() -> None:
     assert instead_of("entirely-unknown") == ""
 

@@ -120,7 +120,11 @@ def test_what_is_wrong_is_one_sentence_and_status_2(
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("--reload", "nothing watches the files yet; with --workers 2, kill -HUP has new code follow"),
+        ("--reload", "nothing watches the files yet: while you develop, use your framework's own server, or end"),
+        ("--reload-dir=x", "; with --workers 2, kill -HUP has new code follow without losing a request"),
+        ("--noreload", "nothing watches the files: leave it out"),
+        ("--max-threads=3", "there is no such option; write --threads"),
+        ("-v", "how much is told is twist's: twist --log-level debug wsgicontainer"),
         ("--ini", "write --config with a file that is TOML"),
         ("--log-config", "twist --log-file=FILE wsgicontainer"),
         ("--pidfile=x", "takes it before our name: twistd --pidfile … wsgicontainer; ours is --pid-file"),
@@ -255,6 +259,7 @@ def test_every_option_has_its_variable() -> None:
     [
         ("WSGICONTAINER_THREADS", "many", "'many' is not a whole number; write WSGICONTAINER_THREADS=8"),
         ("WSGICONTAINER_THREDS", "3", "there is no such option; did you mean WSGICONTAINER_THREADS?"),
+        ("WSGICONTAINER_MAX_THREADS", "3", "there is no such option; write --threads"),
         ("PORT", "http", "'tcp:http' has no port from 0 to 65535; write PORT=8000"),
     ],
 )
@@ -333,6 +338,11 @@ def test_a_named_file_is_the_only_one() -> None:
             {"wsgicontainer_toml": "thread = 8"},
             "wsgicontainer.toml: thread: there is no such option; did you mean threads?",
         ),
+        (
+            [],
+            {"wsgicontainer_toml": "access_logfile = '-'"},
+            "wsgicontainer.toml: access_logfile: there is no such option; write --access-log",
+        ),
         (["--config", "{x}"], {"{x}": "thread = 8"}, "{x}: thread: there is no such option; did you mean threads?"),
         (
             [],
@@ -348,6 +358,12 @@ def test_a_wrong_file_is_told_by_its_name(words: list[str], texts: dict[str, str
 @pytest.mark.parametrize("text", ["threads =", "\xff"])
 def test_a_file_that_is_not_toml_is_told(text: str) -> None:
     assert refused(APP, wsgicontainer_toml=text).startswith("wsgicontainer.toml: it is not TOML: ")
+
+
+def test_who_brings_gunicorns_file_is_told_what_is_read_here() -> None:
+    told = refused(APP, "--config", "gunicorn.conf.py", **{"gunicorn.conf.py": "import os"})
+    assert told.startswith("gunicorn.conf.py: it is not TOML: ")
+    assert told.endswith('; options are TOML here, as in port = "tcp:8000"')
 
 
 def test_a_file_that_may_not_be_read_is_told() -> None:

@@ -15,18 +15,34 @@ TWISTD_OPTIONS = (
 _PORT = "write --port"
 _LOG = "the log is twist's: twist --log-file=FILE wsgicontainer …"
 _TOML = "write --config with a file that is TOML"
+_LEVEL = "how much is told is twist's: twist --log-level debug wsgicontainer …"
+_RELOAD = (
+    "nothing watches the files yet: while you develop, use your framework's own server, or end this one with Ctrl-C "
+    "and start it again; with --workers 2, kill -HUP has new code follow without losing a request"
+)
+_APP = "write APP: package.module:application"
+_STATIC = "write --static /static=./static"
+_TRUST = "write --forwarded-allow-ips with the proxy's address"
 _INSTEAD = {
     # the development servers of frameworks
-    "reload": "nothing watches the files yet; with --workers 2, kill -HUP has new code follow without losing a request",
-    "debug": "the application has its own; what the server tells is up to twist --log-level debug",
+    **dict.fromkeys(("reload", "auto-reload", "autoreload", "py-autoreload", "touch-reload"), _RELOAD),
+    **dict.fromkeys(("reload-dir", "reload-dirs", "reload-include", "reload-exclude", "reload-engine"), _RELOAD),
+    **dict.fromkeys(("reload-extra-file", "reload-on-changes"), _RELOAD),
+    **dict.fromkeys(("no-reload", "noreload"), "nothing watches the files: leave it out"),
+    "debug": f"the application has its own; {_LEVEL}",
     "factory": "write APP as package.module:factory()",
     "app": "write it without a name: twist wsgicontainer package.module:application",
     "env-file": "write --env NAME=VALUE for each variable",
+    **dict.fromkeys(("verbose", "quiet"), _LEVEL),
+    **dict.fromkeys(("ssl", "tls"), f"write --certfile cert.pem --keyfile key.pem, or {_PORT} txsni:DIR:tcp:443"),
+    "http2": "it is spoken over TLS already: see --http-protocols",
+    "daemonize": "twistd wsgicontainer … goes into the background",
+    **dict.fromkeys(("ws", "websockets", "http-websockets"), "WSGI has no WebSockets"),
     # gunicorn
     "access-logfile": "write --access-log",
     "access-logformat": "write --access-log-format",
     "error-logfile": _LOG,
-    "log-config": _LOG,
+    **dict.fromkeys(("log", "logto", "log-to-terminal", "log-config", "log-config-json", "logger-class"), _LOG),
     "conf": _TOML,
     "keepalive": "write --keep-alive",
     "worker-class": "there is one kind, with threads; write --threads for how many",
@@ -50,8 +66,16 @@ _INSTEAD = {
     "ssl-certfile": "write --certfile",
     "ssl-keyfile": "write --keyfile",
     "ssl-certificate": "write --certfile",
-    "proxy-headers": "write --forwarded-allow-ips with the proxy's address",
-    "trusted-proxy": "write --forwarded-allow-ips with the proxy's address",
+    "ssl-keyfile-password": "write the key to a file without one: openssl pkey -in key.pem -out plain.pem",
+    "ssl-ca": "write --ca-certs",
+    "ssl-version": "write --tls-min",
+    "unix-socket-perms": f"{_PORT} unix:/run/site.sock:mode=660",
+    "chmod-socket": f"{_PORT} unix:/run/site.sock:mode=660",
+    "insecure-bind": f"{_PORT} tcp:80, beside one with TLS",
+    "no-access-log": "there is none unless you write --access-log",
+    "url-scheme": f"over TLS it is https; behind a proxy {_TRUST}",
+    "working-dir": "write --chdir",
+    **dict.fromkeys(("proxy-headers", "trusted-proxy", "trusted-proxy-headers", "secure-scheme-headers"), _TRUST),
     "limit-concurrency": "write --max-connections, or --max-queue",
     "limit-max-requests": "write --max-requests",
     "timeout-keep-alive": "write --keep-alive",
@@ -59,6 +83,17 @@ _INSTEAD = {
     "connection-limit": "write --max-connections",
     "max-request-body-size": "write --limit-request-body",
     "blocking-threads": "write --threads",
+    "max-threads": "write --threads",
+    "backpressure": "write --max-queue",
+    "workers-kill-timeout": "write --graceful-timeout",
+    "timeout-worker-healthcheck": "write --worker-timeout",
+    "channel-timeout": "write --keep-alive, or --send-timeout",
+    "max-request-header-size": "write --limit-request-head",
+    "h11-max-incomplete-event-size": "write --limit-request-head",
+    "inbuf-overflow": "write --body-buffer",
+    "outbuf-overflow": "write --output-buffer",
+    "ident": "the Server field names this server, unless the application sends its own",
+    **dict.fromkeys(("static-path-mount", "static-path-route"), _STATIC),
     "interface": f"there is one, WSGI; for an address {_PORT} tcp:8000:interface=127.0.0.1",
     "loop": "it is Twisted's reactor: twist --reactor NAME wsgicontainer …",
     # uWSGI, mod_wsgi-express
@@ -68,12 +103,19 @@ _INSTEAD = {
     "http-socket": f"{_PORT} tcp:8000",
     "https": f"{_PORT} tcp:8443 with --certfile",
     "socket": f"{_PORT} unix:/run/site.sock; HTTP is what is spoken there",
-    "module": "write APP: package.module:application",
-    "wsgi-file": "write APP: package.module:application",
+    **dict.fromkeys(("module", "wsgi-file", "callable"), _APP),
     "virtualenv": "start the command of that virtual environment",
     "home": "start the command of that virtual environment",
-    "static-map": "write --static /static=./static",
-    "url-alias": "write --static /static=./static",
+    **dict.fromkeys(("static-map", "url-alias"), _STATIC),
+    "document-root": "write --static /=./htdocs",
+    "uwsgi-socket": f"{_PORT} unix:/run/site.sock; HTTP is what is spoken there",
+    "buffer-size": "write --limit-request-head",
+    "post-buffering": "write --body-buffer",
+    "python-path": "set PYTHONPATH, or write --chdir",
+    "reload-on-rss": "write --max-worker-rss",
+    "procname": "write --name",
+    "stats": "nothing counts what it does yet, but for --access-log",
+    "lazy-apps": "each worker imports for itself, unless you write --preload",
     "harakiri": "write --timeout",
     "master": "with --workers 2 there is one",
     "enable-threads": "threads are always possible",
@@ -82,8 +124,9 @@ _INSTEAD = {
 }
 
 _TWISTDS_LETTERS = {"n": "nodaemon", "l": "logfile", "y": "python", "d": "rundir"}
+_USUAL = {"v": "verbose", "q": "quiet", "H": "host", "s": "socket", "M": "master"}
 _GUNICORNS = {"k": "worker-class", "c": "conf", "D": "daemon", "u": "user", "g": "group", "m": "umask", "e": "env"}
-_LETTERS = {**_TWISTDS_LETTERS, **_GUNICORNS}
+_LETTERS = {**_TWISTDS_LETTERS, **_GUNICORNS, **_USUAL}
 
 
 def instead_of(name: str) -> str:

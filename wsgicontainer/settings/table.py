@@ -16,6 +16,7 @@ from attrs import frozen
 
 from wsgicontainer.errors import ConfigurationError
 from wsgicontainer.settings import kinds, listening, sites, workforce
+from wsgicontainer.settings.foreign import instead_of
 from wsgicontainer.settings.kinds import Kind, Plain
 from wsgicontainer.settings.option import PYTHON, Option, Spelling
 from wsgicontainer.settings.securing import secured
@@ -727,7 +728,10 @@ def find_option(name: str, spelling: Spelling) -> Option:
     known = {option.name: option for option in OPTIONS if option.attribute}
     if name not in known:
         label = spelling.name.format(name=name, variable=name, attribute=name)
-        raise ConfigurationError(f"{label}: there is no such option{did_you_mean(name, known)}")
+        instead = instead_of(name.replace("_", "-"))
+        raise ConfigurationError(
+            f"{label}: there is no such option{f'; {instead}' if instead else did_you_mean(name, known)}"
+        )
     return known[name]
 
 

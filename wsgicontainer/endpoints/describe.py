@@ -9,6 +9,7 @@ TLS is no matter of endpoints here: what asks for it (`settings/securing.py`) wa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,7 @@ def endpoint_for(description: str, at: Circumstances) -> IStreamServerEndpoint:
         ) from None
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ConfigurationError(
-            f"--port {description!r} is not an endpoint ({error}); write it as tcp:8000 or "
+            f"--port {description!r} is not an endpoint ({_reason(error)}); write it as tcp:8000 or "
             f"unix:{quoteStringArgument('/run/site.sock')}"
         ) from None
     return endpoint
@@ -87,3 +88,9 @@ def opened_already(description: str, passed: Passed) -> Callable[[], int] | None
             "have systemd or your supervisor pass one"
         ) from None
     return lambda: descriptor
+
+
+def _reason(error: Exception) -> str:
+    """Return what Twisted has against a description; of an unknown part it speaks as of a function's."""
+    match = re.search(r"unexpected keyword argument '(.+)'", str(error))
+    return f"it has the unknown part {match[1]}=" if match else str(error)

@@ -20,11 +20,9 @@ from wsgicontainer.settings.securing import KINDS, secured
 def _parse_endpoint(text: str) -> str:
     """Check a Twisted server endpoint as far as text can; an unknown kind is left to Twisted's plugins, at boot."""
     kind, *rest = split_escaped(text, ":")
-    if not rest:
-        mend = f"tcp:{text}" if text.isdecimal() else _WITH_TLS if kind in KINDS else ""
-        raise Wrong("does not say what to listen on", mend)
-    if kind in ("txacme", "le", "lets"):
-        raise Wrong(f"asks for {kind}:, which this version does not have", "txsni:/etc/certificates:tcp:443")
+    if not rest or _is_address(text):
+        raise Wrong("does not say what to listen on", _mend_word(text))
+    _refuse_foreign(kind, rest[0])
     if rest[0].startswith("//") or (kind not in (*_ENDPOINTS, *KINDS, "systemd") and _looks_like_host(text)):
         raise Wrong("is an address, not an endpoint", _mend_address(text))
     tls = secured(text)
@@ -37,6 +35,26 @@ def _parse_endpoint(text: str) -> str:
     elif kind in _ENDPOINTS:
         _parse_known(kind, rest)
     return text
+
+
+def _refuse_foreign(kind: str, first: str) -> None:
+    """Refuse kinds that others have, or a version to come."""
+    if kind in ("txacme", "le", "lets"):
+        raise Wrong(f"asks for {kind}:, which this version does not have", _WITH_TLS)
+    if kind in ("http", "https") and not first.startswith("//"):
+        mend = _WITH_TLS if kind == "https" else f"tcp:{first}" if first.isdecimal() else ""
+        raise Wrong("begins with a scheme, not with a kind of endpoint", mend)
+
+
+def _mend_word(text: str) -> str:
+    """Guess what a word was meant for: a port's number, a kind, a path, an address."""
+    if text.isdecimal():
+        return f"tcp:{text}"
+    if text in KINDS:
+        return _WITH_TLS
+    if text == "unix" or text.startswith(("/", "./")):
+        return f"unix:{_SOCKET if text == 'unix' else text}"
+    return f"tcp:8000:interface={escape(text, ':')}" if text == "localhost" or _is_address(text) else ""
 
 
 def _parse_known(kind: str, rest: list[str]) -> None:
@@ -67,10 +85,11 @@ def _check_descriptor(_kind: str, first: str) -> None:
 
 def _check_filled(kind: str, first: str) -> None:
     if not first:
-        raise Wrong(f"has nothing after {kind}:")
+        raise Wrong(f"has nothing after {kind}:", f"{kind}:{_SOCKET}")
 
 
 _LAST_PORT = 65535
+_SOCKET = "/run/site.sock"
 _WITH_TLS = "txsni:/etc/certificates:tcp:443"
 _ENDPOINTS: Mapping[str, Callable[[str, str], None]] = MappingProxyType(
     {

@@ -35,6 +35,12 @@ def test_each_slot_has_a_socket_at_one_port(held, description):
     assert len({port.of_slot(slot).fileno() for slot in range(3)}) == 3
 
 
+def test_a_part_that_is_unknown_is_told_as_such(held):
+    """Twisted's own words are about a function of its own."""
+    with pytest.raises(ConfigurationError, match=r"is not an endpoint \(it has the unknown part foo=\); write it as tcp"):
+        held("tcp:0:foo=3")
+
+
 def test_connections_are_spread(held):
     """Each socket gets its part."""
     port = held("tcp:0:interface=127.0.0.1")

@@ -84,18 +84,29 @@ def below_init(settings: Settings, daemon: bool, pid: int, divide: Callable[[], 
 def _check(settings: Settings) -> None:
     from wsgicontainer import assembly
 
-    globalLogPublisher.addObserver(_tell_warning)  # nobody else hears them: the log never begins
-    try:
+    with _warnings() as warned:
         assembly.check(settings)
+    sys.stderr.write("".join(warned))
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what a start would warn of in the log, which never begins here.
+
+    A check that fails has its one sentence: the log may have told the same already, with another mend.
+    """
+    told: list[str] = []
+
+    @provider(ILogObserver)
+    def note(event: LogEvent) -> None:
+        if event["log_level"] >= LogLevel.warn and event["log_namespace"].startswith("wsgicontainer"):
+            told.append(f"wsgicontainer: warning: {formatEvent(event)}\n")
+
+    globalLogPublisher.addObserver(note)
+    try:
+        yield told
     finally:
-        globalLogPublisher.removeObserver(_tell_warning)
-
-
-@provider(ILogObserver)
-def _tell_warning(event: LogEvent) -> None:
-    """Write on stderr what a start would warn of in the log."""
-    if event["log_level"] >= LogLevel.warn and event["log_namespace"].startswith("wsgicontainer"):
-        sys.stderr.write(f"wsgicontainer: {formatEvent(event)}\n")
+        globalLogPublisher.removeObserver(note)
 
 
 def _make_service(

@@ -706,7 +706,7 @@ def test_a_check_tells_what_a_start_would_warn_of(start: Any, apps: Path, author
     said = server.output()
     for told in ("localhost.crt is passed over", "junk.pem: there is nothing in it that is PEM", "has no DEFAULT.pem"):
         (line,) = [each for each in said.splitlines() if told in each]
-        assert line.startswith("wsgicontainer: "), line
+        assert line.startswith("wsgicontainer: warning: "), line
     assert "applications  / = hello:app" in said
 
 

@@ -381,6 +381,7 @@ FAILURES = {
     "socket without folder": (["leaving:application", "--port", "unix:/nowhere/s:mode=660"], 3, "make the folder"),
     "socket where a file is": (["leaving:application", "--port", "unix:leaving.py"], 3, "remove what is there"),
     "socket with a long name": (["leaving:application", "--port", f"unix:{'s' * 120}"], 3, "write a shorter path"),
+    "no certificate": (["leaving:application", "--certfile", "leaving.py"], 3, "--certfile leaving.py can't be served"),
     "unwritable pid file": (["leaving:application", "--pid-file", "/nowhere/pid"], 3, "--pid-file"),
 }
 
@@ -443,6 +444,7 @@ def test_a_check_says_what_a_start_would(folder, taken, case):
     arguments, status, named = FAILURES[case]
     done = fail([sys.executable, "-m", "wsgicontainer"], [*arguments, "--check-config"], folder, taken)
     assert done.returncode == status and named in done.stderr, done.stderr
+    assert len(done.stderr.splitlines()) == 1, "one fault, one mend"
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

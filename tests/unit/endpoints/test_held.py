@@ -37,7 +37,7 @@ def test_each_slot_has_a_socket_at_one_port(held, description):
 
 def test_a_part_that_is_unknown_is_told_as_such(held):
     """Twisted's own words are about a function of its own."""
-    with pytest.raises(ConfigurationError, match=r"is not an endpoint \(it has the unknown part foo=\); write it as tcp"):
+    with pytest.raises(ConfigurationError, match=r"is not an endpoint \(it has the unknown part foo=\); write"):
         held("tcp:0:foo=3")
 
 

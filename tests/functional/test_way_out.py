@@ -382,6 +382,7 @@ FAILURES = {
     "socket where a file is": (["leaving:application", "--port", "unix:leaving.py"], 3, "remove what is there"),
     "socket with a long name": (["leaving:application", "--port", f"unix:{'s' * 120}"], 3, "write a shorter path"),
     "no certificate": (["leaving:application", "--certfile", "leaving.py"], 3, "--certfile leaving.py can't be served"),
+    "no such address": (["leaving:application", "--port", "tcp:0:interface=192.0.2.1"], 3, "this machine behind"),
     "unwritable pid file": (["leaving:application", "--pid-file", "/nowhere/pid"], 3, "--pid-file"),
 }
 
@@ -452,7 +453,8 @@ def test_a_check_writes_nothing(folder, taken, workers):
     places = ["--access-log", "access.log", "--pid-file", "pid", "--port", "unix:socket"]
     before = sorted(folder.iterdir())
     words = ["leaving:application", *places, "--port", "tcp:{taken}", "--check-config", "--workers", workers]
-    assert fail([sys.executable, "-m", "wsgicontainer"], words, folder, taken).returncode == 0
+    done = fail([sys.executable, "-m", "wsgicontainer"], words, folder, taken)
+    assert (done.returncode, f"warning: --port tcp:{taken} is taken: by this server" in done.stderr) == (0, True)
     assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
 
 

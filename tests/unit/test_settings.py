@@ -475,7 +475,7 @@ def test_help_says_what_its_letters_mean_and_where_the_rest_is() -> None:
     for unsaid in ("--help", "--version"):
         assert unsaid in page
     assert page.index("--port ENDPOINT") < page.index("--bind ADDR") < page.index("--forwarded-allow-ips")
-    assert "ports are not tried" in page.replace("\n" + " " * 34, " ")
+    assert "a port that is taken is only a warning" in page.replace("\n" + " " * 34, " ")
 
 
 def test_help_names_the_unit_of_what_is_only_a_number() -> None:

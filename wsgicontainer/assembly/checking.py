@@ -11,11 +11,13 @@ import stat
 import sys
 from collections.abc import Callable, Mapping
 
+from twisted.logger import Logger
+
 from wsgicontainer.assembly.becoming import account_of, enter
 from wsgicontainer.assembly.ports import circumstances, endpoint_at, inside, present
 from wsgicontainer.assembly.site import load_routes, load_timers
 from wsgicontainer.assembly.supervisor import check_supervised, checks_for_upgrade
-from wsgicontainer.endpoints import HeldPort, Passed
+from wsgicontainer.endpoints import HeldPort, Passed, trying
 from wsgicontainer.errors import PortError
 from wsgicontainer.process import pidfile, privileges, succession
 from wsgicontainer.process.identity import check_spool
@@ -26,6 +28,7 @@ from wsgicontainer.telemetry import accesslog
 from wsgicontainer.telemetry.accessline import compile_format
 from wsgicontainer.wsgi.loading import make_importable
 
+_log = Logger()
 _LONGEST = 107
 """Octets in the path of a unix socket: what Linux has room for."""
 
@@ -45,8 +48,9 @@ def check(settings: Settings, shed: Callable[[Account], object] = privileges.she
     if settings.workers > 1:
         _check_ports(settings)
         check_supervised(settings)
-        if account is not None:
-            shed(account)
+    _try_ports(settings)
+    if settings.workers > 1 and account is not None:
+        shed(account)
     with privileges.acting_as(account):
         _check_places(settings, sockets)
         if account is not None:
@@ -65,6 +69,22 @@ def _check_ports(settings: Settings) -> None:
     for port in settings.ports:
         if not checks_for_upgrade(port):
             endpoint_at(port, at)
+
+
+def _try_ports(settings: Settings) -> None:
+    """Say whether ports could be opened; not to a supervisor, which has them and may have given up what opened them."""
+    if succession.CHECKING in os.environ:
+        return
+    for port in settings.ports:
+        error = trying.obstacle(inside(port))
+        if error is not None and error.errno != errno.EADDRINUSE:
+            raise PortError(port, error)
+        if error is not None:
+            _log.warn(
+                "--port {port} is taken: by this server, if it runs already; otherwise {mend}",
+                port=port,
+                mend="choose another port, or stop what listens there",
+            )
 
 
 def _sockets(settings: Settings) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Endpoint descriptions: what an operator writes after `--port` becomes a Twisted server endpoint.
 
 `describe` reads them; `adopted` listens on sockets that others have opened, `passed` are systemd's; `held` opens
-sockets for other processes; `proxied` and `proxyheader` are `haproxy:`.
+sockets for other processes; `trying` asks whether a start could; `proxied` and `proxyheader` are `haproxy:`.
 """
 
 from wsgicontainer.endpoints.describe import Circumstances, endpoint_for

@@ -109,6 +109,11 @@ class HeldPort:
         """Say whether it could be opened so, as far as that can be known before. Raises ConfigurationError."""
         self._wish()
 
+    def address(self) -> tuple[int, Any]:
+        """Return the family and the address that it would listen on. Raises BootError, ConfigurationError."""
+        wish = self._wish()
+        return wish.family, wish.address
+
     def path(self) -> str:
         """Return where in the file system it would listen; "" if it is no unix socket. Raises ConfigurationError."""
         wish = self._wish()

@@ -690,10 +690,10 @@ COMMANDS: tuple[Option, ...] = (
         "check-config",
         _FLAG,
         _FILES,
-        "load everything, say what would run, and stop; ports are not tried",
+        "load everything, say what would run, and stop; a port that is taken is only a warning",
         "The exit status is 0 if it would run; otherwise it is the one that starting would have had. "
-        "No file is left behind, and whether a port is free is not looked at: a server may be running there. The "
-        "application is imported.",
+        "No file is left behind. TCP ports are tried, without listening, so check as who will start it; that one is "
+        "taken is a warning only, as this server may be running there. The application is imported.",
         "",
         attribute="",
     ),

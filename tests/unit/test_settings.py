@@ -458,18 +458,27 @@ def test_the_reference_page_is_up_to_date() -> None:
     assert (ROOT / "docs/reference/options.md").read_text("utf-8") == reference_page()
 
 
+@pytest.mark.parametrize("command", ["twist wsgicontainer", "python -m wsgicontainer"])
 @pytest.mark.parametrize("width", [20, 80, 120])
-def test_help_names_every_option_and_fits_the_terminal(width: int) -> None:
-    page = help_page("twist wsgicontainer", width)
+def test_help_names_every_option_and_fits_the_terminal(width: int, command: str) -> None:
+    """From its first line, the examples too."""
+    page = help_page(command, width)
     for option in OPTIONS:
         assert f"--{option.name}" in page
-    assert width < 80 or max(map(len, page.splitlines()[3:])) <= width
+    assert width < 80 or max(map(len, page.splitlines())) <= width
     assert not re.search(r"\(default *\n", page), "a default stands where it is said to be one"
+
+
+def test_help_keeps_together_what_is_read_together() -> None:
+    page = help_page("twist wsgicontainer", 80)
+    for together in ("(default 4 × cores, at least 4, at most 32)\n", "(default 2048)\n", "0: never (default 0)\n"):
+        assert together in page
+    assert "\N{NO-BREAK SPACE}" not in page
 
 
 def test_help_says_what_its_letters_mean_and_where_the_rest_is() -> None:
     page = help_page("twistd wsgicontainer", 80)
-    assert "* may be repeated; S: seconds; SIZE: octets, also 64K, 10M, 1G" in page
+    assert "* may be repeated; S: seconds; SIZE: octets (bytes), also 64K, 10M, 1G" in page
     assert "The log and the reactor are twistd's: see twistd --help." in page.replace("\n", " ")
     assert "see twist --help" in help_page("wsgicontainer", 80).replace("\n", " ")
     for unsaid in ("--help", "--version"):

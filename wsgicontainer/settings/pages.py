@@ -6,6 +6,7 @@ Each page is one function from values to text.
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -20,7 +21,19 @@ repeated{mark} is a list in TOML; in the environment it is one value per line or
 semicolons. The command line wins over the environment, which wins over TOML: a list replaces the other list. Names
 can't be abbreviated."""
 
-_LETTERS = "* may be repeated; S: seconds; SIZE: octets, also 64K, 10M, 1G"
+_USAGE = """\
+Usage: {command} [APP] [options]
+
+Serve the WSGI application APP, folders of files, or both:
+
+  {command} mysite.wsgi:application
+  {command} mysite.wsgi:application --port tcp:8000 \\
+      --static /static=./static --access-log -
+  {command} mysite.wsgi:application --workers auto \\
+      --port txsni:/etc/certificates:tcp:443
+
+* may be repeated; S: seconds; SIZE: octets (bytes), also 64K, 10M, 1G
+"""
 _OTHERS = "--help prints this page, --version versions. The log and the reactor are {outer}'s: see {outer} --help."
 
 
@@ -32,28 +45,30 @@ def by_group(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
 
 def help_page(command: str, width: int) -> str:
     """Render `--help` for a terminal of `width` columns; `command` is what the user typed before our options."""
-    example = f"{command} mysite.wsgi:application --port tcp:8000 --static /static=./static"
-    usage = f"Usage: {command} [APP] [options]\n\n  {example}\n\n{_LETTERS}\n"
     groups = "".join(
         f"\n{group}:\n" + "".join(_help_row(option, width) for option in options)
         for group, options in by_group(OPTIONS)
     )
     outer = "twistd" if command.startswith("twistd ") else "twist"
     foot = (_SOURCES.format(mark=" (*)"), _OTHERS.format(outer=outer))
-    return f"{usage}{groups}\n{chr(10).join(textwrap.fill(each, width) for each in foot)}\n"
+    notes = "\n\n".join(textwrap.fill(each, width) for each in foot)
+    return f"{_USAGE.format(command=command)}{groups}\n{notes}\n"
 
 
 _COLUMN = 34
 _TIED = "\xa0"
 """A space at which no line ends."""
+_NEVER = re.compile(r"(?<=\b0:) ")
+"""The space in `0: never`."""
 
 
 def _help_row(option: Option, width: int) -> str:
     short = f"-{option.flag}, " if option.flag else "    "
     star = " *" if option.repeatable else ""
     label = f"  {short}--{option.name} {option.kind.metavar}{star}".rstrip()
-    told = f"{option.help}{_help_default(option)}"
-    lines = textwrap.wrap(told, max(width - _COLUMN, 30), break_on_hyphens=False)
+    room = max(width - _COLUMN, 30)
+    told = f"{_NEVER.sub(_TIED, option.help)} {_tied(_help_default(option), room)}"
+    lines = textwrap.wrap(told, room, break_on_hyphens=False)
     start = "" if len(label) < _COLUMN else f"{label}\n"
     first = (label if not start else "").ljust(_COLUMN)
     return start + first + f"\n{' ' * _COLUMN}".join(lines).replace(_TIED, " ") + "\n"
@@ -61,7 +76,12 @@ def _help_row(option: Option, width: int) -> str:
 
 def _help_default(option: Option) -> str:
     default = default_text(option)
-    return f" (default{_TIED}{default})" if default else ""
+    return f"(default{_TIED}{default})" if default else ""
+
+
+def _tied(text: str, room: int) -> str:
+    """Keep a text on one line if that has room for it."""
+    return text if len(text) > room else text.replace(" ", _TIED)
 
 
 def default_text(option: Option) -> str:

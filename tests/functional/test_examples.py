@@ -51,7 +51,7 @@ def test_tac(start, root, tmp_path):
     tac.write_text(tac.read_text().replace("tcp:8000", "tcp:0"))
     site = start("twistd", "--nodaemon", "--pidfile=", "--python", "site.tac", cwd=folder).started()
     assert requests.get(f"{site.url}/", timeout=10).text.startswith("Hello world!")
-    assert "still here" in site.output()
+    site.wait_for("still here")
     assert site.stop() == 0
 
 

@@ -217,7 +217,7 @@ def test_a_stuck_request_does_not_keep_the_process(serve, folder, connect, stuck
     server.process.send_signal(signal.SIGTERM)
     assert read_reply(other).endswith(b"/sleep/0.5?")
     assert server.wait(10) == 0
-    assert 0.9 < time.monotonic() - began < 3.5
+    assert 0.9 < time.monotonic() - began < 10  # it would sleep, or spin, for a minute
     assert cut(victim)
     assert "Traceback" not in server.output()
 

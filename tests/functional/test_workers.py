@@ -226,7 +226,7 @@ def test_a_zygote_that_dies_while_the_code_is_broken_is_made_anew_once_it_is_not
     os.kill(zygote, signal.SIGKILL)
     os.kill(victim, signal.SIGKILL)
     wait_for_lines(server, "can't make any: --wsgi site_code:application: .*nowhere_to_be_found", 1)
-    assert "ModuleNotFoundError: No module named 'nowhere_to_be_found'" in server.output()
+    server.wait_for("ModuleNotFoundError: No module named 'nowhere_to_be_found'")
     assert ask(server) == "old"
     code.write_text(GOOD.format("new\\n"))
     until(lambda: "new" in {ask(server) for _ in range(10)}, 30)
